@@ -1,0 +1,75 @@
+"""Starting a training from the weights of another (``init_from=``)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from animate.checkpoints.architectures import ARCHITECTURES
+from animate.checkpoints.description import description_of
+from animate.checkpoints.files import read
+from animate.checkpoints.keys import differences
+from animate.checkpoints.load import refuse_differences, state_of
+from animate.errors import UserError
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+
+class Trained(Protocol):
+    """A module that has networks and perhaps a discriminator, as every LightningModule of ours."""
+
+    @property
+    def networks(self) -> nn.Module:
+        """What is kept after training."""
+
+    @property
+    def discriminator(self) -> nn.Module | None:
+        """The adversary, where the objective has one."""
+
+
+def initialise(module: Trained, path: str | Path) -> str:
+    """Give a module the weights of a checkpoint; optimisers, epochs and schedules start anew.
+
+    The networks must fit key by key. Their image size may differ: it changes the scale factors, which are
+    computed and not loaded, and no weight. A discriminator is taken when the file has one of the same shape,
+    else it starts anew: ``vox`` to ``vox_adv`` changes its inputs.
+
+    Args:
+        module: With ``networks`` and ``discriminator`` (or None).
+        path: A checkpoint of ``animate train`` or ``animate convert``.
+
+    Returns:
+        One line that tells what was loaded and what was not.
+
+    Raises:
+        UserError: As in ``load``; the keys that do not fit are all listed. The module is as it was then.
+
+    """
+    path = Path(path)
+    checkpoint = read(path)
+    description = description_of(checkpoint, path)
+    architecture = description["architecture"]
+    if type(module.networks) is not ARCHITECTURES[architecture].networks.build:
+        raise UserError(
+            f"{path} holds a {architecture} model; this run trains a {type(module.networks).__name__}"
+        )
+    state = state_of(checkpoint, "networks", path)
+    refuse_differences(module.networks.state_dict(), state, path)
+    module.networks.load_state_dict(state)
+    size = description["networks"]["image_size"]
+    adversary = _discriminator(module.discriminator, state_of(checkpoint, "discriminator", path))
+    return f"initialised from {path} ({architecture}, {size} px): networks, {len(state)} tensors; {adversary}"
+
+
+def _discriminator(discriminator: nn.Module | None, state: dict[str, Tensor]) -> str:
+    """Load the discriminator where both sides have one of the same shape; tell what happened."""
+    if discriminator is None:
+        return "the discriminator of the file is not used" if state else "no discriminator"
+    if not state:
+        return "the discriminator starts anew (the file has none)"
+    unlike = differences(discriminator.state_dict(), state)
+    if unlike:
+        return f"the discriminator starts anew (that of the file is another: {unlike})"
+    discriminator.load_state_dict(state)
+    return f"discriminator, {len(state)} tensors"

@@ -1,0 +1,171 @@
+"""Pretrained files of others: what they are, where they come from, and where they are looked for.
+
+A file is taken from the folder that ``ANIMATE_WEIGHTS`` names, else from the cache
+(``$XDG_CACHE_HOME/animate/weights`` or ``~/.cache/animate/weights``), else it is downloaded into the cache.
+Size and SHA-256 are checked each time. When a file cannot be had there is one error: nothing falls back to
+random weights by itself.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+import urllib.error
+import urllib.request
+from contextlib import suppress
+from dataclasses import dataclass
+from http.client import HTTPException
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+
+from animate.errors import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+FOLDER_VARIABLE = "ANIMATE_WEIGHTS"
+TIMEOUT = 30.0
+"""Seconds without an answer after which a download is given up."""
+CHUNK = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class PretrainedFile:
+    """One downloadable file of weights."""
+
+    file_name: str
+    """Its name in a weights folder and in the cache."""
+    address: str
+    """Where it is downloaded from (http or https)."""
+    sha256: str | None
+    """Its full digest in hexadecimal; None where the publisher's file changes or none is known."""
+    size: int
+    """In bytes."""
+    licence: str
+    """Of the weights, with what they were trained on."""
+    without: str
+    """The setting that does without this file."""
+
+
+WEIGHTS: Mapping[str, PretrainedFile] = {
+    "vgg19": PretrainedFile(
+        file_name="vgg19-dcbb9e9d.pth",
+        address="https://download.pytorch.org/models/vgg19-dcbb9e9d.pth",
+        sha256="dcbb9e9dad569fff7a846263a77324fc34978fea2bfb039c012d710e1776ae44",
+        size=574_673_361,
+        licence="BSD-3-Clause (torchvision), trained on ImageNet-1k",
+        without="perceptual=random",
+    ),
+}
+
+
+def fetch(name: str, *, progress: bool = True) -> Path:
+    """Path of a pretrained file of the table, downloaded when it is nowhere on this machine.
+
+    Args:
+        name: A key of ``WEIGHTS``.
+        progress: Show a progress bar on stderr while downloading.
+
+    Raises:
+        UserError: The name is not in the table, the file that was found is not the right one, or it could
+            not be downloaded; the message names the file, where to put it by hand and the setting that does
+            without.
+
+    """
+    if name not in WEIGHTS:
+        raise UserError(f"no pretrained file is named {name!r}; known are: {', '.join(sorted(WEIGHTS))}")
+    return fetch_file(WEIGHTS[name], progress=progress)
+
+
+def fetch_file(file: PretrainedFile, *, progress: bool = True) -> Path:
+    """Path of ``file`` on this machine; see ``fetch``."""
+    for folder in weights_folders():
+        path = folder / file.file_name
+        if path.is_file():
+            problem = _problem(path, file)
+            if problem:
+                raise UserError(
+                    f"{path} is not the published {file.file_name}: {problem}; replace or delete it"
+                )
+            return path
+    try:
+        return _download(file, cache_folder() / file.file_name, progress)
+    except (OSError, HTTPException, ValueError) as error:
+        raise UserError(_how_to_go_on(file, _reason(error))) from error
+
+
+def cache_folder() -> Path:
+    """Where downloads are kept: ``$XDG_CACHE_HOME/animate/weights`` or ``~/.cache/animate/weights``."""
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "animate" / "weights"
+
+
+def weights_folders() -> list[Path]:
+    """List the folders in which pretrained files are looked for, first come first served."""
+    named = os.environ.get(FOLDER_VARIABLE)
+    return [Path(named).expanduser(), cache_folder()] if named else [cache_folder()]
+
+
+def _download(file: PretrainedFile, target: Path, progress: bool) -> Path:
+    """Download under a temporary name, check, move. ValueError when what came is not the file."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{file.file_name}.", suffix=".part", dir=target.parent)
+    partial = Path(name)
+    try:
+        with (
+            os.fdopen(handle, "wb") as out,
+            urllib.request.urlopen(file.address, timeout=TIMEOUT) as reply,
+        ):
+            _copy(reply, out, file, progress)
+        problem = _problem(partial, file)
+        if problem:
+            raise ValueError(problem)
+        partial.replace(target)
+    finally:
+        # Gone already after a success; an interrupt (Ctrl-C) must not leave half a file either.
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
+    return target
+
+
+def _copy(reply: IO[bytes], out: IO[bytes], file: PretrainedFile, progress: bool) -> None:
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    with Progress(*columns, console=Console(stderr=True), disable=not progress) as bar:
+        task = bar.add_task(f"downloading {file.file_name}", total=file.size)
+        while chunk := reply.read(CHUNK):
+            out.write(chunk)
+            bar.advance(task, len(chunk))
+
+
+def _problem(path: Path, file: PretrainedFile) -> str | None:
+    """Tell what is wrong with the bytes at ``path``; None when they are those of ``file``."""
+    size = path.stat().st_size
+    if size != file.size:
+        return f"it has {size} bytes instead of {file.size}"
+    if file.sha256 is None:
+        return None
+    with path.open("rb") as stream:
+        found = hashlib.file_digest(stream, "sha256").hexdigest()
+    return (
+        None if found == file.sha256 else f"its SHA-256 starts with {found[:8]} instead of {file.sha256[:8]}"
+    )
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, urllib.error.HTTPError):
+        return f"the server answered {error.code} {error.reason}"
+    if isinstance(error, urllib.error.URLError):
+        return str(error.reason)
+    return str(error) or type(error).__name__
+
+
+def _how_to_go_on(file: PretrainedFile, reason: str) -> str:
+    place = weights_folders()[0] / file.file_name
+    return (
+        f"cannot download {file.file_name} from {file.address} ({reason}); put the file at {place} by hand "
+        f"(or in a folder named by {FOLDER_VARIABLE}), or do without it: {file.without}"
+    )

@@ -1,0 +1,117 @@
+"""What a model asks of a clip: which of its frames, and which of its annotations.
+
+A view gets an opened clip and the sample's own random generator, and returns arrays. It knows neither how
+frames are stored nor how they are augmented. A method with other needs (a window with poses, a frame with its
+matte, a target with k reference frames) brings a view of its own: a class with ``__call__`` as in
+:class:`View`, that picks frame numbers and hands them to :func:`read`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from animate.errors import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from animate.data.clips import ClipReader
+    from animate.data.index import Clip
+
+Sample: TypeAlias = dict[str, NDArray[Any]]
+"""Arrays under the key names of ``types.Batch``, before batching: ``frames`` (T, H, W, 3) uint8,
+``frame_index`` (T,) int64, and the annotations that the view asked for as ``ClipReader.truth`` gives them."""
+
+
+class View(Protocol):
+    """Picks frames of a clip and reads them."""
+
+    def __call__(
+        self, clip: Clip, reader: ClipReader, rng: np.random.Generator, size: tuple[int, int]
+    ) -> Sample:
+        """Take a sample of ``clip``.
+
+        Args:
+            clip: what the index says about it.
+            reader: the clip, opened.
+            rng: the generator of this sample; every choice comes from it.
+            size: (height, width) of the frames returned.
+
+        Raises:
+            UserError: a frame or an annotation is not there; another sample is drawn in its place.
+
+        """
+
+
+def read(
+    clip: Clip, reader: ClipReader, indices: Sequence[int], size: tuple[int, int], truth: Sequence[str]
+) -> Sample:
+    """Read these frames of a clip with the named annotations.
+
+    Annotations are computed only when a view names some. Raises ``UserError`` when the clip lacks one.
+    """
+    sample: Sample = {"frames": reader.frames(indices, size), "frame_index": np.asarray(indices, np.int64)}
+    known = reader.truth(indices, size) if truth else {}
+    if missing := [key for key in truth if key not in known]:
+        raise UserError(f"{clip.name}: has no annotation {', '.join(missing)}, which this view asks for")
+    return sample | {key: np.asarray(known[key]) for key in truth}
+
+
+@dataclass(frozen=True, slots=True)
+class FramePair:
+    """Two random frames in the order of time: source and driving.
+
+    They are drawn uniformly *with* replacement, as the reference of the First Order Motion Model does, so
+    that one pair in ``num_frames`` shows the same frame twice. Which of the two is the source is the business
+    of the augmentation's time flip.
+
+    Args:
+        truth: annotations to read along, by their names in ``types.Batch``.
+
+    """
+
+    truth: Sequence[str] = ()
+
+    def __call__(
+        self, clip: Clip, reader: ClipReader, rng: np.random.Generator, size: tuple[int, int]
+    ) -> Sample:
+        """See :class:`View`; T is 2."""
+        first, second = sorted(int(index) for index in rng.integers(clip.num_frames, size=2))
+        return read(clip, reader, [first, second], size, self.truth)
+
+
+@dataclass(frozen=True, slots=True)
+class Reconstruction:
+    """The first frame as source, then frames spread evenly up to the last: for evaluation, without chance.
+
+    A clip shorter than ``frames`` gives some of its frames twice, so that clips can be batched.
+
+    Args:
+        frames: T, how many frames in all; at least 2.
+        truth: annotations to read along, by their names in ``types.Batch``.
+
+    """
+
+    frames: int = 8
+    truth: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        if self.frames < 2:
+            raise UserError(
+                f"data.eval_view.frames={self.frames}: at least 2, a source and a frame to rebuild"
+            )
+
+    def __call__(
+        self,
+        clip: Clip,
+        reader: ClipReader,
+        rng: np.random.Generator,  # noqa: ARG002
+        size: tuple[int, int],
+    ) -> Sample:
+        """See :class:`View`; T is ``frames``."""
+        indices = np.linspace(0, clip.num_frames - 1, self.frames).round().astype(int)
+        return read(clip, reader, indices.tolist(), size, self.truth)

@@ -1,0 +1,54 @@
+"""Perceptual distance: the difference of two pictures as a classification network sees it."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from animate.ops.precision import at_least_float32
+from animate.ops.pyramid import ImagePyramid
+
+
+class PerceptualLoss:
+    """Sum of the mean absolute differences of network features over layers and scales.
+
+    Johnson et al., "Perceptual Losses for Real-Time Style Transfer" (2016), in the multi-scale form of
+    Siarohin et al. (2019), section 3.3. Pyramid levels under 16 pixels are dropped (``ops.pyramid``).
+
+    This is no ``nn.Module`` on purpose: a module that holds it does not take the feature network into its
+    ``state_dict``, its optimiser or DDP. The network moves by itself to the device of the pictures, and
+    copies of this object (averaged weights copy whole modules) share it, because nothing ever changes it.
+
+    Args:
+        features: maps ``(B, 3, H, W)`` in [0, 1] to a list of feature maps (``networks.vgg.vgg19_random``).
+        scales: number of pyramid levels, 1, 1/2, 1/4, ...
+
+    """
+
+    def __init__(self, features: nn.Module, scales: int = 4) -> None:
+        self._features = features.eval().requires_grad_(False).to(memory_format=torch.channels_last)
+        self._pyramid = ImagePyramid(scales)
+        self._device = torch.device("cpu")
+
+    def __call__(self, prediction: Tensor, target: Tensor) -> Tensor:
+        """Compare ``(B, 3, H, W)`` RGB pictures in [0, 1]; gradients flow into the prediction only."""
+        self._move_to(prediction.device)
+        with torch.no_grad():
+            goals = [self._features(level) for level in self._pyramid(target)]
+        terms = [
+            F.l1_loss(at_least_float32(made), at_least_float32(goal))
+            for level, layers in zip(self._pyramid(prediction), goals, strict=True)
+            for made, goal in zip(self._features(level), layers, strict=True)
+        ]
+        return torch.stack(terms).sum()
+
+    def __deepcopy__(self, memo: dict[int, object]) -> PerceptualLoss:
+        """Share the frozen network between copies."""
+        return self
+
+    def _move_to(self, device: torch.device) -> None:
+        if device != self._device:
+            self._features.to(device)
+            self._pyramid.to(device)
+            self._device = device

@@ -1,0 +1,164 @@
+"""Animate a picture with the motion of a driving video: a generator of frames."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from animate.pipelines.framing import to_model
+from animate.pipelines.motion import MotionTransfer, closest_pose
+from animate.pipelines.stream import batched
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    from animate.networks.fomm import FirstOrderModel
+    from animate.types import Keypoints
+
+BATCH_SIZE = 8
+"""Driving frames per forward pass, unless told otherwise."""
+CPU_PIXELS = 256 * 256
+"""Pixels of a batch up to which a CPU gains from batching; beyond, the caches overflow and it gets slower."""
+
+
+class EncodedSource:
+    """A source picture, looked at once and ready to be rendered in other poses.
+
+    Args:
+        networks: in evaluation mode, on the device that the work is to be done on.
+        picture: ``(H, W, 3)`` uint8; brought to the model's size by :func:`framing.to_model`.
+
+    """
+
+    @torch.inference_mode()
+    def __init__(self, networks: FirstOrderModel, picture: NDArray[np.uint8]) -> None:
+        if networks.training:
+            raise ValueError("call networks.eval() first: in training mode a frame would depend on its batch")
+        self.networks = networks
+        self.picture = to_tensor(networks, [picture])
+        self.keypoints: Keypoints = networks.keypoint_detector(self.picture)
+        self.features: Tensor = networks.generator.encode(self.picture)
+
+    def render(self, keypoints: Keypoints) -> Tensor:
+        """Render the source at B sets of keypoints: ``(B, 3, S, S)`` in [0, 1]."""
+        return self.networks.generator.decode(
+            self.features, self.picture, kp_source=self.keypoints, kp_driving=keypoints
+        )["prediction"]
+
+
+def drive(
+    networks: FirstOrderModel,
+    source: NDArray[np.uint8],
+    frames: Iterable[NDArray[np.uint8]],
+    *,
+    relative: bool = True,
+    adapt_scale: bool = False,
+    batch_size: int = BATCH_SIZE,
+    initial: NDArray[np.uint8] | None = None,
+) -> Iterator[NDArray[np.uint8]]:
+    """Yield the source picture in the pose of each driving frame, in order.
+
+    The source is encoded once; at most ``batch_size`` driving frames are held at a time, however long the
+    video. The result depends on the batch size by rounding only.
+
+    Args:
+        networks: a model in evaluation mode, on the device that the work is to be done on.
+        source: ``(H, W, 3)`` uint8 picture, any size: the biggest square in its middle is used.
+        frames: the driving frames, ``(H, W, 3)`` uint8 each, treated in the same way.
+        relative: carry over what changed since the initial driving frame; otherwise the source takes the
+            driving keypoints as they are.
+        adapt_scale: scale relative movement by the ratio of the sizes of source and driving object.
+        batch_size: driving frames per forward pass.
+        initial: the driving frame whose pose is that of the source; the first one unless given.
+
+    Yields:
+        ``(S, S, 3)`` uint8, S being the model's size; one per driving frame.
+
+    """
+    encoded = EncodedSource(networks, source)
+    batches = render_batches(
+        encoded, frames, relative=relative, adapt_scale=adapt_scale, batch_size=batch_size, initial=initial
+    )
+    for _, prediction in batches:
+        yield from to_pictures(prediction)
+
+
+@torch.inference_mode()
+def render_batches(
+    source: EncodedSource,
+    frames: Iterable[NDArray[np.uint8]],
+    *,
+    relative: bool,
+    adapt_scale: bool = False,
+    batch_size: int = BATCH_SIZE,
+    initial: NDArray[np.uint8] | None = None,
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield (driving, prediction), each ``(B, 3, S, S)`` in [0, 1]: :func:`drive` before it rounds."""
+    networks = source.networks
+    transfer = None if initial is None else _transfer(source, initial, relative, adapt_scale)
+    for batch in batched(frames, batch_size):
+        if transfer is None:
+            transfer = _transfer(source, batch[0], relative, adapt_scale)
+        driving = to_tensor(networks, batch)
+        yield driving, source.render(transfer(networks.keypoint_detector(driving)))
+
+
+def find_start_frame(
+    networks: FirstOrderModel,
+    source: NDArray[np.uint8],
+    frames: Iterable[NDArray[np.uint8]],
+    *,
+    batch_size: int = BATCH_SIZE,
+) -> int:
+    """Find the driving frame that is most like the source by the model's own keypoints; return its number.
+
+    Reads the frames once and holds one batch of them. To animate from that frame, pass it to :func:`drive` as
+    ``initial``: relative motion is then measured from it, backwards as well as forwards in time.
+    """
+    points = _keypoint_values(networks, frames, batch_size)
+    return closest_pose(next(_keypoint_values(networks, [source], 1)), points)
+
+
+def model_size(networks: FirstOrderModel) -> int:
+    """Tell the side S of the square pictures that the model works on."""
+    return int(networks.arguments["image_size"])
+
+
+def suitable_batch_size(networks: FirstOrderModel) -> int:
+    """Choose the frames per forward pass: 8 on a GPU; on a CPU up to ``CPU_PIXELS`` pixels, at most 8."""
+    if next(networks.parameters()).device.type != "cpu":
+        return BATCH_SIZE
+    return min(BATCH_SIZE, max(1, CPU_PIXELS // model_size(networks) ** 2))
+
+
+def to_tensor(networks: FirstOrderModel, pictures: Sequence[NDArray[np.uint8]]) -> Tensor:
+    """Bring ``(H, W, 3)`` uint8 pictures to the model's size and device: ``(B, 3, S, S)`` in [0, 1]."""
+    stacked = np.stack([to_model(picture, model_size(networks)) for picture in pictures])
+    device = next(networks.parameters()).device
+    return torch.from_numpy(stacked).to(device).permute(0, 3, 1, 2).float().div(255)
+
+
+def to_pictures(images: Tensor) -> NDArray[np.uint8]:
+    """Turn ``(B, 3, H, W)`` in [0, 1] into ``(B, H, W, 3)`` uint8, rounded to the nearest."""
+    pixels = images.clamp(0, 1).mul(255).round().to(torch.uint8)
+    return np.asarray(pixels.permute(0, 2, 3, 1).contiguous().cpu().numpy())
+
+
+@torch.inference_mode()
+def _keypoint_values(
+    networks: FirstOrderModel, frames: Iterable[NDArray[np.uint8]], batch_size: int
+) -> Iterator[NDArray[np.floating]]:
+    for batch in batched(frames, batch_size):
+        yield from networks.keypoint_detector(to_tensor(networks, batch))["value"].cpu().numpy()
+
+
+def _transfer(
+    source: EncodedSource, initial: NDArray[np.uint8], relative: bool, adapt_scale: bool
+) -> MotionTransfer:
+    first: Keypoints = source.networks.keypoint_detector(to_tensor(source.networks, [initial]))
+    return MotionTransfer(source.keypoints, first, relative=relative, adapt_scale=adapt_scale)

@@ -1,0 +1,111 @@
+"""Hydra, wrapped: one line and exit code 2 for what the user can mend, a traceback for our own defects."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+import warnings
+from typing import TYPE_CHECKING, NoReturn
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+
+from animate.training.complaints import explain
+from animate.training.conf import conf_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from omegaconf import DictConfig
+
+    Task = Callable[[DictConfig], float | None]
+
+log = logging.getLogger(__name__)
+
+USER_ERROR = 2
+
+
+def launch(task: Task, config_name: str, overrides: Sequence[str] | None = None) -> None:
+    """Run ``task`` on the composed config, once or for each job of a sweep (``-m``).
+
+    Args:
+        task: gets the resolved config and returns the score that a sweeper may minimise.
+        config_name: the root file in ``conf/``.
+        overrides: the command line after the program's name; ``None`` takes ``sys.argv``.
+
+    Raises:
+        SystemExit: code 2 after a user's error (also when only one job of a sweep had one), 130 after Ctrl-C,
+            143 after SIGTERM.
+
+    """
+    # Hydra would print several lines or a cut traceback and exit with 1; so it hands its errors up to us.
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    handler = signal.signal(signal.SIGTERM, _exit_terminated)
+    command_line = list(sys.argv)
+    if overrides is not None:
+        sys.argv = [command_line[0], *overrides]
+    _quieten_lightning()
+    job = _Job(task, command_line, config_name)
+    try:
+        hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name=config_name)(job)()
+    except KeyboardInterrupt:
+        raise SystemExit(128 + signal.SIGINT) from None
+    except Exception as error:
+        line = None if error in job.told else explain(error, config_name)
+        if line is None and error not in job.told:
+            raise
+        if line is not None:
+            _print_error(line)
+        raise SystemExit(USER_ERROR) from None
+    finally:
+        sys.argv = command_line
+        signal.signal(signal.SIGTERM, handler)
+    if job.told:
+        raise SystemExit(USER_ERROR)
+
+
+def _print_error(line: str) -> None:
+    print(f"animate: error: {line}", file=sys.stderr, flush=True)
+
+
+class _Job:
+    """One job of Hydra's: remembers the user's errors that it has told, so that none is printed twice."""
+
+    def __init__(self, task: Task, command_line: list[str], config_name: str) -> None:
+        self.task = task
+        self.command_line = command_line
+        self.config_name = config_name
+        self.told: list[Exception] = []
+
+    def __call__(self, config: DictConfig) -> float | None:
+        # Lightning's launcher starts its child processes from sys.argv: it has to see the true command line.
+        sys.argv = self.command_line
+        sweep = HydraConfig.get().mode == RunMode.MULTIRUN
+        try:
+            return self.task(config)
+        except Exception as error:
+            line = explain(error, self.config_name)
+            if line is None:
+                if sweep:
+                    log.exception("this job of the sweep failed; the others go on")
+                raise
+            _print_error(line)
+            self.told.append(error)
+            if sweep:
+                raise  # the launcher notes the failure and starts the next job
+            return None
+
+
+def _quieten_lightning() -> None:
+    """Leave out Lightning's advertisements, and a warning about torch that only Lightning can act on."""
+    logging.getLogger("pytorch_lightning.utilities.rank_zero").addFilter(
+        lambda record: "Tip:" not in record.getMessage()
+    )
+    warnings.filterwarnings("ignore", message=r"`isinstance\(treespec, LeafSpec\)` is deprecated")
+
+
+def _exit_terminated(signum: int, _frame: object) -> NoReturn:
+    sys.exit(128 + signum)

@@ -1,0 +1,125 @@
+"""Which exceptions are the user's to mend, and the one line that says so."""
+
+from __future__ import annotations
+
+import difflib
+import errno
+import os
+import re
+from typing import TYPE_CHECKING, Any
+
+import torch
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.errors import (
+    ConfigCompositionException,
+    HydraException,
+    InstantiationException,
+    MissingConfigException,
+    OverrideParseException,
+)
+from lightning_fabric.utilities.exceptions import MisconfigurationException
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from animate.errors import UserError
+from animate.training.conf import conf_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_DISK_ERRORS = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENOTDIR)
+_SIGNATURE = re.compile(r"unexpected keyword argument|missing \d+ required|Expected a callable")
+
+
+def explain(error: BaseException, config_name: str) -> str | None:
+    """One line for an error that the user can mend, ``None`` for a defect of ours.
+
+    Args:
+        error: what was raised.
+        config_name: the root config, in which near matches of a wrong key are looked up.
+
+    """
+    if isinstance(error, UserError):
+        return _one_line(_without_worker_trace(str(error)))
+    if isinstance(error, MissingConfigException):
+        return _missing_option(error)
+    if isinstance(error, InstantiationException):
+        return _instantiation(error, config_name)
+    if isinstance(error, ConfigCompositionException):
+        return _wrong_key(error, config_name)
+    if isinstance(error, OverrideParseException):
+        return _one_line(f"cannot read the override {error.override!r}: {error}")
+    if isinstance(error, (HydraException, OmegaConfBaseException, MisconfigurationException)):
+        return _one_line(str(error))
+    if isinstance(error, torch.OutOfMemoryError):
+        return "out of GPU memory: set a higher trainer.accumulate_grad_batches, or a smaller data.batch_size"
+    if isinstance(error, OSError) and error.errno in _DISK_ERRORS:
+        return _one_line(f"cannot write {os.fsdecode(error.filename or 'a file')}: {error.strerror}")
+    return None
+
+
+def _one_line(text: str) -> str:
+    return re.sub(r"\s+", " ", text).strip()
+
+
+def _without_worker_trace(message: str) -> str:
+    """Take the last line of a data worker's exception, whose message holds the traceback."""
+    if not message.startswith("Caught "):
+        return message
+    return message.strip().splitlines()[-1].partition("UserError: ")[2] or message
+
+
+def _nearest(word: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(word, known, n=3, cutoff=0.5)
+    return f"; did you mean {' or '.join(near)}?" if near else ""
+
+
+def _missing_option(error: MissingConfigException) -> str:
+    name = str(error.missing_cfg_file)
+    group, _, option = name.rpartition("/")
+    known = [str(known) for known in error.options or []]
+    if not known:
+        groups = [folder.name for folder in conf_folder().iterdir() if folder.is_dir()]
+        return _one_line(str(error)) + _nearest(group or name, groups)
+    return f"there is no {group}={option}{_nearest(option, known)} (known: {', '.join(sorted(known))})"
+
+
+def _instantiation(error: InstantiationException, config_name: str) -> str | None:
+    """Return the complaint of a constructor about a value; a bug inside of a constructor is ours."""
+    cause = error.__cause__
+    where = str(error).rpartition("full_key: ")[2].strip() if "full_key: " in str(error) else "the config"
+    if isinstance(cause, UserError):
+        return explain(cause, config_name)
+    if isinstance(cause, (MisconfigurationException, ValueError, ModuleNotFoundError)):
+        return _one_line(f"{where}: {cause}")
+    if isinstance(cause, OSError):
+        return explain(cause, config_name)
+    if cause is None or (isinstance(cause, TypeError) and _SIGNATURE.search(str(cause))):
+        return _one_line(f"{where}: {cause or error}")
+    return None
+
+
+def _wrong_key(error: ConfigCompositionException, config_name: str) -> str:
+    """Name the keys that come nearest to one that does not exist."""
+    found = re.match(r"Could not override '([^'@]+)", str(error))
+    if found is None or "is not in struct" not in str(error.__cause__):
+        return _one_line(str(error) if error.__cause__ is None else f"{error} {error.__cause__!s}")
+    key = found.group(1)
+    return f"there is no setting {key!r}{_nearest(key, _known_keys(config_name))} (+{key}=... would add it)"
+
+
+def _known_keys(config_name: str) -> list[str]:
+    GlobalHydra.instance().clear()
+    try:
+        with initialize_config_dir(str(conf_folder()), version_base="1.3"):
+            return list(_dotted(OmegaConf.to_container(compose(config_name))))
+    except HydraException:  # no default config to compare with: the message does without near matches
+        return []
+
+
+def _dotted(node: Any, prefix: str = "") -> Iterator[str]:
+    """Give every key of a nested config as it is written in an override."""
+    for key, child in node.items() if isinstance(node, dict) else ():
+        yield f"{prefix}{key}"
+        yield from _dotted(child, f"{prefix}{key}.")

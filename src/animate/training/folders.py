@@ -1,0 +1,101 @@
+"""Run folders: ``outputs/<experiment>/<date_time>/``, made late and never shared by two runs."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import shutil
+from datetime import datetime
+from pathlib import Path
+
+from animate.errors import UserError
+
+#: Lightning starts the other ranks with a copy of our environment: this tells them the run's folder.
+_HANDED_DOWN = "ANIMATE_RUN_FOLDER"
+LAST = Path("checkpoints", "last.ckpt")
+
+
+def local_rank() -> int:
+    """Return the rank of this process on its machine, 0 without a launcher."""
+    return int(os.environ.get("LOCAL_RANK", os.environ.get("SLURM_LOCALID", "0")))
+
+
+def global_rank() -> int:
+    """Return the rank of this process in the job; 0 alone makes folders and files."""
+    for name in ("RANK", "SLURM_PROCID", "LOCAL_RANK"):
+        if name in os.environ:
+            return int(os.environ[name])
+    return 0
+
+
+def job_id() -> str | None:
+    """Return a name that all ranks of a scheduled job share and that a requeued job keeps, else ``None``."""
+    if "SLURM_JOB_ID" in os.environ:
+        array = [
+            os.environ[name] for name in ("SLURM_ARRAY_JOB_ID", "SLURM_ARRAY_TASK_ID") if name in os.environ
+        ]
+        return "slurm_" + ("_".join(array) if len(array) == 2 else os.environ["SLURM_JOB_ID"])
+    torchrun = os.environ.get("TORCHELASTIC_RUN_ID", "none")
+    return None if torchrun == "none" else "torchrun_" + re.sub(r"[^\w.-]", "_", torchrun)
+
+
+def new_run_folder(experiment_folder: Path, sweep_job: int | None = None) -> Path:
+    """Names and, on rank 0, makes the folder of a run that begins now.
+
+    Under a scheduler the name is the job's id, so that every rank and a requeued job find the same folder;
+    else it is the time, with a number behind it when another run took that second.
+    """
+    handed_down = os.environ.get(_HANDED_DOWN)
+    if handed_down and local_rank() > 0:
+        return Path(handed_down)
+    stem = job_id() or f"{datetime.now().astimezone():%Y-%m-%d_%H-%M-%S}"
+    stem = stem if sweep_job is None else f"{stem}_job{sweep_job}"
+    folder = experiment_folder / stem
+    if global_rank() > 0:
+        return folder
+    folder = _make(folder, reuse=job_id() is not None)
+    hand_down(folder)
+    return folder
+
+
+def new_run_id(folder: Path) -> str:
+    """Return a name by which an online logger knows this run: unique without asking anybody."""
+    return re.sub(r"[^\w-]", "_", f"{folder.parent.name}_{folder.name}_{secrets.token_hex(3)}")
+
+
+def hand_down(folder: Path) -> None:
+    """Tells the ranks that Lightning starts from here which folder this run uses."""
+    os.environ[_HANDED_DOWN] = str(folder)
+
+
+def _make(folder: Path, *, reuse: bool) -> Path:
+    for attempt in range(1, 1000):
+        candidate = folder if attempt == 1 else folder.with_name(f"{folder.name}_{attempt}")
+        try:
+            candidate.mkdir(parents=True, exist_ok=reuse)
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise UserError(
+                f"cannot make the run folder {candidate}: {error.strerror}; set paths.outputs"
+            ) from error
+        return candidate
+    raise UserError(f"cannot make a run folder like {folder}: a thousand of that name exist")
+
+
+def remove_if_unused(folder: Path) -> None:
+    """Take away the folder of a run that ended without a checkpoint, a picture or metrics."""
+    if not folder.is_dir() or global_rank() > 0:
+        return
+    results = [
+        folder / "metrics.csv",
+        *folder.glob("checkpoints/*"),
+        *folder.glob("samples/*"),
+        *folder.glob("wandb/*"),
+    ]
+    if any(path.exists() for path in results):
+        return
+    shutil.rmtree(folder)
+    if not any(folder.parent.iterdir()):
+        folder.parent.rmdir()

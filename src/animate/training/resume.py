@@ -1,0 +1,95 @@
+"""``resume=last | RUN_DIR | CHECKPOINT``: which run goes on, from which file, and what has changed since."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from omegaconf import DictConfig, OmegaConf
+
+from animate.errors import UserError
+from animate.training.folders import LAST, job_id
+
+_NOT_COMPARED = ("resume", "run_id", "paths", "init_from", "trainer.default_root_dir")
+
+
+class Resumed(NamedTuple):
+    """A run that goes on: its folder and the checkpoint from which it does."""
+
+    folder: Path
+    checkpoint: Path
+
+
+def find(resume: str | None, experiment_folder: Path) -> Resumed | None:
+    """Return the run to go on with, ``None`` when a new one is meant.
+
+    A job that SLURM has requeued goes on with its own folder without being asked.
+
+    Args:
+        resume: ``last`` (the newest run of this experiment that has a ``last.ckpt``), a run's folder, or a
+            checkpoint inside of one.
+        experiment_folder: where the runs of this experiment are.
+
+    Raises:
+        UserError: there is nothing to resume; training never starts anew in silence.
+
+    """
+    if resume is None:
+        return _requeued(experiment_folder)
+    if resume == "last":
+        return _newest(experiment_folder)
+    path = Path(resume).expanduser()
+    if path.is_dir():
+        if not (path / LAST).is_file():
+            raise UserError(f"resume={resume}: there is no {LAST} in that folder; nothing to resume")
+        return Resumed(path, path / LAST)
+    if not path.is_file():
+        raise UserError(
+            f"resume={resume}: no such run folder or checkpoint; use resume=last, a run's folder or a file"
+        )
+    if path.resolve().parent.name != "checkpoints":
+        raise UserError(
+            f"resume={resume}: not in a run's checkpoints folder; init_from=... begins a run with its weights"
+        )
+    return Resumed(path.resolve().parents[1], path)
+
+
+def _requeued(experiment_folder: Path) -> Resumed | None:
+    job = job_id()
+    if job is None or int(os.environ.get("SLURM_RESTART_COUNT", "0")) == 0:
+        return None
+    folder = experiment_folder / job
+    return Resumed(folder, folder / LAST) if (folder / LAST).is_file() else None
+
+
+def _newest(experiment_folder: Path) -> Resumed:
+    checkpoints = [path for path in experiment_folder.glob(f"*/{LAST}") if path.is_file()]
+    if not checkpoints:
+        raise UserError(f"resume=last: no run in {experiment_folder} has a {LAST}; nothing to resume")
+    newest = max(checkpoints, key=lambda path: (path.stat().st_mtime_ns, path))
+    return Resumed(newest.parents[1], newest)
+
+
+def stored_config(folder: Path) -> dict[str, Any]:
+    """Return the config that a run was started with, ``{}`` when its file is gone."""
+    path = folder / "config.yaml"
+    if not path.is_file():
+        return {}
+    stored = OmegaConf.to_container(OmegaConf.load(path))
+    return {str(key): value for key, value in stored.items()} if isinstance(stored, dict) else {}
+
+
+def differences(before: dict[str, Any], now: DictConfig) -> list[str]:
+    """``key: before -> now`` for every setting that is not what the run began with."""
+    old, new = _flat(before), _flat(OmegaConf.to_container(now, resolve=True))
+    keys = sorted(key for key in old.keys() | new.keys() if not key.startswith(_NOT_COMPARED))
+    return [f"{key}: {old.get(key)} -> {new.get(key)}" for key in keys if old.get(key) != new.get(key)]
+
+
+def _flat(node: Any, prefix: str = "") -> dict[str, Any]:
+    if not isinstance(node, dict) or not node:
+        return {prefix[:-1]: node}
+    return {
+        name: leaf for key, child in node.items() for name, leaf in _flat(child, f"{prefix}{key}.").items()
+    }

@@ -1,0 +1,188 @@
+"""One training run: build what the config names, fit, test, return the score."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import torch
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf, open_dict
+from pytorch_lightning import LightningDataModule, LightningModule, Trainer, seed_everything
+from pytorch_lightning.strategies.launchers.subprocess_script import _SubprocessScriptLauncher
+
+from animate import checkpoints
+from animate.errors import UserError
+from animate.training import folders, resume
+from animate.training.callbacks.checkpoints import Checkpoints
+from animate.training.callbacks.describe import Describe
+from animate.training.callbacks.interruption import Interruption
+from animate.training.checkpoint_io import AtomicCheckpointIO
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from animate.checkpoints.initialise import Trained
+
+log = logging.getLogger(__name__)
+
+# A change of these makes other tensors than those that a checkpoint holds.
+_MODEL = ("architecture", "model.networks", "model.discriminator", "model.freeze")
+
+
+def train(config: DictConfig) -> float | None:
+    """Trains as the config says and returns the best validation score (lower is better).
+
+    Raises:
+        UserError: something in the config, the data or on the disk is wrong.
+        SystemExit: 130 or 143 after a signal, when ``last.ckpt`` has been saved.
+
+    """
+    check(config)
+    experiment_folder = Path(config.paths.outputs) / config.experiment_name
+    resumed = resume.find(config.resume, experiment_folder)
+    if resumed is None:
+        folder = folders.new_run_folder(experiment_folder, _sweep_job())
+    else:
+        folder = resumed.folder
+        folders.hand_down(folder)
+    _settle(config, folder, resumed)
+    try:
+        return _fit_and_test(config, folder, resumed)
+    finally:
+        folders.remove_if_unused(folder)
+
+
+def check(config: DictConfig) -> None:
+    """Refuse what could only fail later, or less clearly.
+
+    Raises:
+        UserError: names the setting.
+
+    """
+    check_settings(config)
+    if config.resume and config.init_from:
+        raise UserError("resume and init_from exclude each other: a resumed run has its own weights")
+    discriminator = config.model.get("discriminator")
+    checkpoints.describe(
+        config.architecture, _plain(config.model.networks), discriminator and _plain(discriminator)
+    )
+
+
+def _plain(node: DictConfig) -> dict[str, Any]:
+    values = OmegaConf.to_container(node, resolve=True)
+    assert isinstance(values, dict)
+    return {str(key): value for key, value in values.items() if not str(key).startswith("_")}
+
+
+def check_settings(config: DictConfig) -> None:
+    """Refuse a config with open settings, and a precision that this machine has not.
+
+    Raises:
+        UserError: names the setting.
+
+    """
+    missing = sorted(OmegaConf.missing_keys(config))
+    if missing:
+        raise UserError(f"{', '.join(missing)} must be set: add {missing[0]}=...")
+    if str(config.trainer.precision).startswith("16") and on_cpu(config):
+        raise UserError(
+            f"trainer.precision={config.trainer.precision} needs a GPU; on a CPU use bf16-mixed or 32-true"
+        )
+
+
+def on_cpu(config: DictConfig) -> bool:
+    """Whether the trainer of this config computes on the CPU of this machine."""
+    chosen = str(config.trainer.accelerator)
+    return chosen == "cpu" or (
+        chosen == "auto" and not (torch.cuda.is_available() or torch.mps.is_available())
+    )
+
+
+def _sweep_job() -> int | None:
+    hydra = HydraConfig.get()
+    return int(hydra.job.num) if hydra.mode == RunMode.MULTIRUN else None
+
+
+def _settle(config: DictConfig, folder: Path, resumed: resume.Resumed | None) -> None:
+    """Write down where this run lives, and under which id the loggers know it.
+
+    Raises:
+        UserError: the run that is resumed trains another model.
+
+    """
+    stored = resume.stored_config(folder) if resumed else {}
+    with open_dict(config):
+        config.run_folder = str(folder.resolve())
+        config.run_id = config.run_id or stored.get("run_id") or folders.new_run_id(folder)
+    changed = resume.differences(stored, config) if stored else []
+    model = [change for change in changed if change.startswith(_MODEL)]
+    if model:
+        raise UserError(f"resume: {folder} began with another model: {'; '.join(model)}")
+    if changed:
+        log.warning("resumed with other settings than the run began with: %s", "; ".join(changed))
+
+
+def _fit_and_test(config: DictConfig, folder: Path, resumed: resume.Resumed | None) -> float | None:
+    seed_everything(config.seed, workers=False, verbose=False)
+    data: LightningDataModule = instantiate(config.data, _convert_="all")
+    module: LightningModule = instantiate(config.model, _convert_="all")
+    if config.init_from:
+        log.info("%s", checkpoints.initialise(cast("Trained", module), config.init_from))
+    interruption = Interruption()
+    trainer = build_trainer(
+        config, [*_nodes(config.callbacks), Describe(config.architecture, module), interruption]
+    )
+    if trainer.is_global_zero:
+        OmegaConf.save(config, folder / "config.yaml", resolve=True)
+    with interruption:
+        trainer.fit(module, datamodule=data, ckpt_path=resumed and str(resumed.checkpoint), weights_only=True)
+    if config.test and not config.trainer.fast_dev_run:
+        _test_best(trainer, module, data, folder)
+    return best_score(trainer)
+
+
+def _test_best(trainer: Trainer, module: LightningModule, data: LightningDataModule, folder: Path) -> None:
+    """Scores the weights of ``best.ckpt``, averaged ones where there are such.
+
+    Not by ``ckpt_path``: the EMA callback would then put the weights before averaging in their place.
+    """
+    best = folder / "checkpoints" / "best.ckpt"
+    if best.is_file():
+        module.load_state_dict(torch.load(best, map_location="cpu", weights_only=True)["state_dict"])
+    trainer.test(module, datamodule=data, verbose=trainer.is_global_zero)
+
+
+def build_trainer(config: DictConfig, callbacks: Iterable[Any]) -> Trainer:
+    """Return the trainer of the config with its loggers and the given callbacks.
+
+    Raises:
+        UserError: several processes were asked for inside of a sweep.
+
+    """
+    settings: dict[str, Any] = {
+        "callbacks": list(callbacks),
+        "logger": _nodes(config.get("logger")),
+        "plugins": [AtomicCheckpointIO()],
+    }
+    if config.trainer.sync_batchnorm and on_cpu(config):
+        log.info("torch has no SyncBatchNorm for CPU processes: each one keeps batch statistics of its own")
+        settings["sync_batchnorm"] = False
+    trainer: Trainer = instantiate(config.trainer, **settings, _convert_="all")
+    if _sweep_job() is not None and isinstance(trainer.strategy.launcher, _SubprocessScriptLauncher):
+        raise UserError("a job of a sweep trains on one device: set trainer.devices=1")
+    return trainer
+
+
+def _nodes(group: DictConfig | None) -> list[Any]:
+    """Instantiate every entry of a group; an entry set to null is left out."""
+    return [instantiate(node, _convert_="all") for node in (group or {}).values() if node is not None]
+
+
+def best_score(trainer: Trainer) -> float | None:
+    """Return the lowest monitored validation value of the run, ``None`` when nothing was validated."""
+    found = [callback.best for callback in trainer.checkpoint_callbacks if isinstance(callback, Checkpoints)]
+    return found[0] if found else None

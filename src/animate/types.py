@@ -1,0 +1,77 @@
+"""The shapes, ranges and names of what travels between the parts, stated once.
+
+Conventions, everywhere: pictures are RGB, ``float32`` in [0, 1], channels first, ``(B, T, C, H, W)`` with
+time and ``(B, C, H, W)`` without; points are ``(x, y)`` in [-1, 1], the corner pixels' centres lying at -1
+and 1 (``align_corners=True``); a mask is 1 where the thing that it is named after is.
+``uint8`` pictures exist in two places only: in the data workers and in the video reader and writer, there as
+``(T, H, W, 3)``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NotRequired, TypedDict
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class Keypoints(TypedDict):
+    """Points of a motion model with the local affine motion around each.
+
+    ``value`` is ``(B, K, 2)``; ``jacobian`` is ``(B, K, 2, 2)`` and absent where the model estimates none.
+    """
+
+    value: Tensor
+    jacobian: NotRequired[Tensor]
+
+
+class Batch(TypedDict):
+    """What every LightningModule receives, after augmentation, on its device.
+
+    B is the batch, T the frames that the view took of each clip, J the annotated points.
+    """
+
+    frames: Tensor
+    """(B, T, 3, H, W) float32 in [0, 1]. For a frame pair T is 2: source, then driving."""
+    frame_index: Tensor
+    """(B, T) int64: which frames of the clip these are."""
+    clip: list[str]
+    """The names of the B clips."""
+    seed: list[int]
+    """The B sample seeds: every random draw that concerns a sample derives from its seed (``ops.random``)."""
+    skipped: NotRequired[list[str]]
+    """Clips that could not be read and were replaced by another draw, each with its reason."""
+    points: NotRequired[Tensor]
+    """(B, T, J, 2) true or annotated points in [-1, 1]."""
+    visible: NotRequired[Tensor]
+    """(B, T, J) bool."""
+    person_mask: NotRequired[Tensor]
+    """(B, T, 1, H, W) float32 in [0, 1], 1 on the figure."""
+    background: NotRequired[Tensor]
+    """(B, T, 3, H, W) float32 in [0, 1]: the same frames without the figure."""
+    identity: NotRequired[Tensor]
+    """(B,) int64: which subject this is."""
+
+
+class StepOutput(TypedDict):
+    """What ``validation_step`` and ``test_step`` return: the contract between modules and callbacks.
+
+    N is the number of predicted frames; metrics and sample pictures read nothing else.
+    """
+
+    prediction: Tensor
+    """(N, 3, H, W) in [0, 1]."""
+    target: Tensor
+    """(N, 3, H, W) in [0, 1]."""
+    source: Tensor
+    """(N, 3, H, W) in [0, 1]: what copying the first frame would give."""
+    clip: list[str]
+    """The clip of each of the N frames."""
+    source_keypoints: NotRequired[Tensor]
+    """(N, K, 2) in [-1, 1]."""
+    target_keypoints: NotRequired[Tensor]
+    """(N, K, 2) in [-1, 1]."""
+    mask: NotRequired[Tensor]
+    """(N, 1, H, W) in [0, 1]: the region of interest, where the method has one."""
+    pictures: NotRequired[dict[str, Tensor]]
+    """Named intermediate pictures, (N, 3 or 1, h, w) in [0, 1], for the sample grid."""

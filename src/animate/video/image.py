@@ -1,0 +1,138 @@
+"""Still pictures in and out, and the one resize that the project uses.
+
+Rules for reading: EXIF orientation is applied; what is transparent is laid over white; grey becomes three
+equal
+channels; 16 bit is scaled to 8 by keeping the upper byte; palettes are resolved; CMYK is converted through
+the
+embedded colour profile where there is one. The content decides the format, not the name's suffix.
+"""
+
+from __future__ import annotations
+
+import io
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+
+from animate.errors import UserError
+from animate.video.atomic import temporary_file
+from animate.video.source import require_file
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+PICTURE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff"})
+_JPEG_SUFFIXES = frozenset({".jpg", ".jpeg"})
+_JPEG_QUALITY = 95
+
+
+def read_image(path: Path | str) -> NDArray[np.uint8]:
+    """Read a still picture; of an animated one the first frame.
+
+    Returns:
+        (H,W,3) uint8 RGB, upright.
+
+    Raises:
+        UserError: the file is missing, empty, damaged, too large, or not a picture.
+
+    """
+    path = Path(path)
+    require_file(path, "picture")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            with Image.open(path) as picture:
+                picture.load()
+                return _rgb(ImageOps.exif_transpose(picture))
+    except UnidentifiedImageError:
+        raise UserError(f"{path} is not a picture that can be read; use PNG or JPEG") from None
+    except PermissionError:
+        raise UserError(f"{path} cannot be read: no permission; change its access rights") from None
+    except Image.DecompressionBombError:
+        raise UserError(f"{path} has too many pixels; scale it down first") from None
+    except (OSError, SyntaxError, ValueError, EOFError) as error:
+        raise UserError(f"{path} is damaged ({error}); copy or download it again") from None
+
+
+def _rgb(picture: Image.Image) -> NDArray[np.uint8]:
+    """Any of Pillow's modes to (H,W,3)."""
+    if picture.mode.startswith("I"):  # 16 bit grey: I;16, I;16B, and I from older files
+        return _grey16(np.asarray(picture))
+    if picture.mode == "F":
+        raise ValueError("its pixels are floating point numbers without a known range")
+    if picture.mode == "CMYK":
+        picture = _from_cmyk(picture)
+    if picture.has_transparency_data:
+        return over_white(np.asarray(picture.convert("RGBA")))
+    return np.array(picture.convert("RGB"))
+
+
+def _grey16(values: NDArray[np.generic]) -> NDArray[np.uint8]:
+    upper_byte = (np.clip(values.astype(np.int64), 0, 65535) >> 8).astype(np.uint8)
+    return np.repeat(upper_byte[..., None], 3, axis=2)
+
+
+def _from_cmyk(picture: Image.Image) -> Image.Image:
+    profile = picture.info.get("icc_profile")
+    if not profile:
+        return picture.convert("RGB")
+    try:
+        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        converted = ImageCms.profileToProfile(
+            picture, source, ImageCms.createProfile("sRGB"), outputMode="RGB"
+        )
+    except ImageCms.PyCMSError:
+        return picture.convert("RGB")
+    return converted or picture.convert("RGB")
+
+
+def over_white(rgba: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Lay a picture (H,W,4) with straight alpha over white: c·α + 255·(1 − α), rounded. Gives (H,W,3)."""
+    alpha = rgba[..., 3:]
+    if int(alpha.min()) == 255:
+        return np.ascontiguousarray(rgba[..., :3])
+    weighted = rgba[..., :3].astype(np.uint32) * alpha + 255 * (255 - alpha.astype(np.uint32))
+    return ((weighted + 127) // 255).astype(np.uint8)
+
+
+def write_image(path: Path | str, image: NDArray[np.uint8]) -> None:
+    """Write (H,W,3) uint8 RGB as PNG, or as JPEG (quality 95, full colour resolution), by the suffix.
+
+    An existing file is replaced, in one step when the new one is complete.
+
+    Raises:
+        UserError: another suffix, or the place cannot be written.
+
+    """
+    path = Path(path)
+    suffix = path.suffix.lower()
+    with temporary_file(path) as temporary:
+        if suffix == ".png":
+            Image.fromarray(image).save(temporary, "PNG", compress_level=3)
+        elif suffix in _JPEG_SUFFIXES:
+            Image.fromarray(image).save(temporary, "JPEG", quality=_JPEG_QUALITY, subsampling=0)
+        else:
+            raise UserError(f"{path}: cannot write a picture of this kind; end the name in .png or .jpg")
+
+
+def resize(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+    """Resize one picture (H,W,3) or a batch (T,H,W,3) to ``size`` = (height, width).
+
+    An axis that shrinks is averaged over the area of each new pixel, one that grows is interpolated linearly
+    with half-pixel centres (OpenCV's ``INTER_AREA`` and ``INTER_LINEAR``).
+    """
+    if image.ndim == 4:
+        return (
+            np.stack([resize(one, size) for one in image])
+            if len(image)
+            else np.empty((0, *size, 3), np.uint8)
+        )
+    smaller = min(size[0], image.shape[0]), min(size[1], image.shape[1])
+    for target, interpolation in ((smaller, cv2.INTER_AREA), (size, cv2.INTER_LINEAR)):
+        if image.shape[:2] != target:
+            image = cv2.resize(image, target[::-1], interpolation=interpolation).astype(np.uint8, copy=False)
+    return image

@@ -1,0 +1,167 @@
+"""Pretrained files against a local file server: right, wrong, cut short, absent and unreachable."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import socket
+import threading
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING
+
+import pytest
+
+from animate.checkpoints import weights
+from animate.errors import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+CONTENT = bytes(range(256)) * 8192  # 2 MiB: more than one chunk
+NAME = "net-0a1b.pth"
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
+
+
+class CutShort(Quiet):
+    """Promises the whole file, sends half of it and hangs up."""
+
+    def do_GET(self):
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(CONTENT)))
+        self.end_headers()
+        self.wfile.write(CONTENT[: len(CONTENT) // 2])
+
+
+def serve(handler) -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """The cache, empty; no proxies, so that the local server is reached directly."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.delenv(weights.FOLDER_VARIABLE, raising=False)
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    return tmp_path / "cache" / "animate" / "weights"
+
+
+@pytest.fixture
+def server(tmp_path):
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    (shared / NAME).write_bytes(CONTENT)
+    yield from serve(partial(Quiet, directory=str(shared)))
+
+
+def entry(server: str, **changes) -> weights.PretrainedFile:
+    values = {
+        "file_name": NAME,
+        "address": f"{server}/{NAME}",
+        "sha256": hashlib.sha256(CONTENT).hexdigest(),
+        "size": len(CONTENT),
+        "licence": "none",
+        "without": "perceptual=random",
+    }
+    return weights.PretrainedFile(**(values | changes))
+
+
+def refusal(file: weights.PretrainedFile) -> str:
+    with pytest.raises(UserError) as caught:
+        weights.fetch_file(file, progress=False)
+    message = str(caught.value)
+    assert "\n" not in message
+    return message
+
+
+def left_in(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_downloads_once_then_serves_from_the_cache(folder, server, capfd):
+    path = weights.fetch_file(entry(server))
+    assert path == folder / NAME
+    assert path.read_bytes() == CONTENT
+    assert left_in(folder) == [NAME]
+    assert NAME in capfd.readouterr().err  # the progress bar names the file
+    assert weights.fetch_file(entry("http://127.0.0.1:9")) == path  # nobody listens there
+
+
+def test_a_named_folder_comes_before_the_cache(folder, server, tmp_path, monkeypatch):
+    weights.fetch_file(entry(server), progress=False)
+    own = tmp_path / "own weights"
+    own.mkdir()
+    (own / NAME).write_bytes(CONTENT)
+    monkeypatch.setenv(weights.FOLDER_VARIABLE, str(own))
+    assert weights.fetch_file(entry(server), progress=False) == own / NAME
+
+
+def test_a_wrong_file_in_the_named_folder_is_refused(folder, server, tmp_path, monkeypatch):
+    (tmp_path / NAME).write_bytes(CONTENT[:-1] + b"!")
+    monkeypatch.setenv(weights.FOLDER_VARIABLE, str(tmp_path))
+    message = refusal(entry(server))
+    assert str(tmp_path / NAME) in message
+    assert "SHA-256" in message
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"sha256": "0" * 64}, "SHA-256 starts with [0-9a-f]{8} instead of 00000000"),
+        ({"size": 17}, f"{len(CONTENT)} bytes instead of 17"),
+    ],
+)
+def test_what_is_not_the_file_is_thrown_away(folder, server, changes, reason):
+    message = refusal(entry(server, **changes))
+    assert re.search(reason, message)
+    assert left_in(folder) == []
+
+
+def test_a_download_cut_short_is_thrown_away(folder):
+    for address in serve(CutShort):
+        message = refusal(entry(address, sha256=None))
+    assert f"{len(CONTENT) // 2} bytes instead of {len(CONTENT)}" in message
+    assert left_in(folder) == []
+
+
+def test_every_way_on_is_named_when_the_file_is_not_there(folder, server):
+    message = refusal(entry(server, address=f"{server}/elsewhere.pth"))
+    assert "404" in message
+    assert str(folder / NAME) in message
+    assert weights.FOLDER_VARIABLE in message
+    assert "perceptual=random" in message
+
+
+def test_a_refused_connection_is_told(folder):
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))  # taken, but nobody listens
+        message = refusal(entry(f"http://127.0.0.1:{closed.getsockname()[1]}"))
+    assert "refused" in message
+    assert left_in(folder) == []
+
+
+def test_a_cache_that_cannot_be_made_is_told(folder, server, tmp_path):
+    (tmp_path / "cache").write_text("a file where the folder should be")
+    assert NAME in refusal(entry(server))
+
+
+def test_the_table_is_consistent():
+    with pytest.raises(UserError, match="vgg19"):
+        weights.fetch("no such file")
+    for file in weights.WEIGHTS.values():
+        assert file.address.startswith("https://")
+        assert file.address.endswith(file.file_name)
+        assert file.sha256 is None or re.fullmatch("[0-9a-f]{64}", file.sha256)
+        # torch hub's file names end in the first eight digits of their SHA-256
+        assert file.sha256 is None or file.sha256[:8] in file.file_name

@@ -1,0 +1,65 @@
+"""The whole program, stopped by real signals and resumed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from contextlib import suppress
+
+import pytest
+import torch
+
+from animate.training import main
+from cli import ROOT, TINY, rows, runs
+
+pytestmark = pytest.mark.usefixtures("workplace")
+
+
+def signalled(options: list[str], number: int, group: bool) -> int:
+    """The exit code of a training in a process of its own that gets a signal in its third epoch."""
+    command = [sys.executable, str(ROOT / "train.py"), *options]
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True, text=True
+    )
+    seen = ""
+    while "Epoch 2:" not in seen:
+        seen += process.stdout.read(1) or pytest.fail(seen)
+    (os.killpg if group else os.kill)(process.pid, number)
+    # Not to the end of its output: data workers that outlive it would hold that open.
+    code = process.wait(timeout=120)
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.stdout.close()
+    return code
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("accumulation", [1, 2])
+@pytest.mark.parametrize(
+    ("number", "group", "code"),
+    [(signal.SIGTERM, False, 143), (signal.SIGINT, True, 130), (signal.SIGKILL, False, -9)],
+    ids=["SIGTERM", "Ctrl-C", "SIGKILL"],
+)
+def test_drill_of_the_whole_program(monkeypatch, number, group, code, accumulation) -> None:
+    """Two data workers, averaged weights, a schedule, a real signal; equal to the bit after resume=last."""
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    options = [
+        *TINY,
+        "callbacks=ema",
+        "model.milestones=[1,3]",
+        "trainer.max_epochs=4",
+        "data.steps_per_epoch=15",
+        "callbacks.progress.refresh_rate=1",
+        f"trainer.accumulate_grad_batches={accumulation}",
+    ]
+    main([*options, "experiment_name=whole"])
+    options += ["experiment_name=parts"]
+    assert signalled([*options, "data.num_workers=2"], number, group) == code
+    main([*options, "resume=last"])
+    parts, whole = runs()
+    ours, theirs = (torch.load(p / "checkpoints" / "last.ckpt", weights_only=True) for p in (parts, whole))
+    assert [row["train/loss"] for row in rows(parts)] == [row["train/loss"] for row in rows(whole)]
+    for key in ("state_dict", "current_model_state"):
+        assert all(torch.equal(ours[key][name], value) for name, value in theirs[key].items())
