@@ -63,7 +63,7 @@ def test_it_never_learns():
 
 
 def slim_state() -> dict[str, torch.Tensor]:
-    state = VGG19Features(16).state_dict()
+    state = vgg19_random(0, 16).state_dict()
     return {f"features.{key.removeprefix('convs.')}": value for key, value in state.items()}
 
 
