@@ -16,12 +16,17 @@ ALLOWED = {
     "networks": {"ops"},
     "losses": {"ops"},
     "metrics": {"ops"},
+    "annotate": {"video", "networks", "checkpoints", "ops", "data"},
+    "reports": {"metrics", "video"},
     "modules": {"networks", "losses", "ops"},
     "data": {"video", "ops"},
     "checkpoints": {"networks"},
-    "pipelines": {"checkpoints", "networks", "video", "ops"},
-    "training": {"modules", "data", "metrics", "video", "checkpoints"},
-    "cli": {"training", "data", "metrics", "video", "checkpoints", "pipelines", "networks", "ops"},
+    "pipelines": {"checkpoints", "networks", "video", "ops", "annotate"},
+    "training": {"modules", "data", "metrics", "video", "checkpoints", "annotate", "reports"},
+    "cli": {
+        *("training", "data", "metrics", "video", "checkpoints", "pipelines", "networks", "ops"),
+        *("annotate", "reports"),
+    },
 }
 EXPERIMENT_LIBRARIES = {"hydra", "omegaconf", "wandb"}
 LIGHTNING = {"pytorch_lightning", "lightning"}

@@ -75,3 +75,39 @@ class StepOutput(TypedDict):
     """(N, 1, H, W) in [0, 1]: the region of interest, where the method has one."""
     pictures: NotRequired[dict[str, Tensor]]
     """Named intermediate pictures, (N, 3 or 1, h, w) in [0, 1], for the sample grid."""
+
+
+class Points(TypedDict):
+    """Points that a back-end found in N pictures: one figure each."""
+
+    value: Tensor
+    """(N, J, 2) float32 in [-1, 1]; (0, 0) where not found."""
+    found: Tensor
+    """(N, J) bool."""
+
+
+class Embeddings(TypedDict):
+    """What a back-end says of the identity of the main figure in each of N pictures."""
+
+    value: Tensor
+    """(N, D) float32; zeros where not found."""
+    found: Tensor
+    """(N,) bool."""
+
+
+class Evaluated(StepOutput):
+    """A StepOutput as metrics read it, with what back-ends found in it. Only the first six entries, those of
+    ``StepOutput`` and ``frame``, are always there; a metric names in its docstring what else it needs.
+    """
+
+    frame: list[int]
+    """The number of each of the N frames within its clip. A clip's frames arrive in order."""
+    masks: NotRequired[dict[str, Tensor]]
+    """Regions of the target by name (``person``, ``face``, ``hole``): (N, 1, H, W) in [0, 1]."""
+    prediction_points: NotRequired[dict[str, Points]]
+    """What was found in the predictions, by name (``landmarks``, ``pose``, ``puppet``)."""
+    target_points: NotRequired[dict[str, Points]]
+    """The same of the targets."""
+    prediction_identity: NotRequired[Embeddings]
+    target_identity: NotRequired[Embeddings]
+    source_identity: NotRequired[Embeddings]

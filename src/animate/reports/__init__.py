@@ -1,0 +1,1 @@
+"""Results that people look at: one page per evaluation, one table over several."""
