@@ -1,0 +1,37 @@
+"""How numbers stand in tables: all of one metric with the same decimals."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_DIGITS = 4
+_SMALL, _LARGE = 1e-4, 1e7
+
+
+def number_format(values: Iterable[float]) -> str:
+    """Choose a format specification under which the largest of the values has four significant digits."""
+    largest = max((abs(value) for value in values if math.isfinite(value)), default=0.0)
+    if largest == 0.0:
+        return ".4f"
+    if not _SMALL <= largest < _LARGE:
+        return f".{_DIGITS - 1}e"
+    return f".{max(0, _DIGITS - 1 - math.floor(math.log10(largest)))}f"
+
+
+def shown(value: float, specification: str) -> str:
+    """Write a number; NaN as a dash, the infinities as ∞, with a true minus sign."""
+    if math.isnan(value):
+        return "–"
+    text = "∞" if value == math.inf else "-∞" if value == -math.inf else f"{value:{specification}}"
+    return text.replace("-", "−")
+
+
+def interval(low: float, high: float, specification: str) -> str:
+    """Write ``[low, high]``; nothing when there is none."""
+    if math.isnan(low) or math.isnan(high):
+        return ""
+    return f"[{shown(low, specification)}, {shown(high, specification)}]"
