@@ -175,4 +175,4 @@ def test_an_experiment_runs_for_a_step(experiment, tmp_path, monkeypatch) -> Non
     assert steps, "nothing was trained"
     assert all(torch.isfinite(step) for step in steps)
     assert max(steps) > 0
-    assert not list(Path("outputs").iterdir()), "debug=fast writes nothing"
+    assert not Path("outputs").exists(), "debug=fast writes nothing"

@@ -83,6 +83,20 @@ def test_a_rank_that_lightning_starts_takes_the_folder_it_is_given(tmp_path, mon
     assert folders.new_run_folder(tmp_path) == folder
 
 
+@pytest.mark.parametrize("given", ["results", "."])
+def test_an_unused_run_takes_along_the_folders_that_it_made(tmp_path, monkeypatch, given) -> None:
+    outputs = tmp_path / given
+    outputs.mkdir(exist_ok=True)
+    monkeypatch.chdir(outputs)
+    keep = folders.nearest_existing(Path("new/experiment"))
+    first, second = (folders.new_run_folder(Path("new/experiment"), job) for job in (0, 1))
+    folders.remove_if_unused(first, keep)
+    assert second.is_dir()
+    folders.remove_if_unused(second, keep)
+    assert outputs.is_dir()
+    assert not list(outputs.iterdir())
+
+
 def test_slurms_warning_saves_and_requeues(tmp_path, monkeypatch) -> None:
     scontrol = tmp_path / "bin" / "scontrol"
     scontrol.parent.mkdir()

@@ -6,7 +6,9 @@ import os
 import re
 import secrets
 import shutil
+from contextlib import suppress
 from datetime import datetime
+from itertools import takewhile
 from pathlib import Path
 
 from animate.errors import UserError
@@ -84,8 +86,16 @@ def _make(folder: Path, *, reuse: bool) -> Path:
     raise UserError(f"cannot make a run folder like {folder}: a thousand of that name exist")
 
 
-def remove_if_unused(folder: Path) -> None:
-    """Take away the folder of a run that ended without a checkpoint, a picture or metrics."""
+def nearest_existing(folder: Path) -> Path:
+    """Return the folder itself or the nearest folder above it that is there."""
+    return next(place for place in (folder, *folder.parents) if place.is_dir())
+
+
+def remove_if_unused(folder: Path, keep: Path) -> None:
+    """Take away the folder of a run that ended without a checkpoint, a picture or metrics.
+
+    The folders above it that it leaves empty go with it, up to ``keep``, which was there before the run.
+    """
     if not folder.is_dir() or global_rank() > 0:
         return
     results = [
@@ -97,5 +107,6 @@ def remove_if_unused(folder: Path) -> None:
     if any(path.exists() for path in results):
         return
     shutil.rmtree(folder)
-    if not any(folder.parent.iterdir()):
-        folder.parent.rmdir()
+    with suppress(OSError):  # a folder that holds something else stays, and all above it
+        for above in takewhile(lambda place: place != keep, folder.parents):
+            above.rmdir()

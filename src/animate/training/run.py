@@ -43,6 +43,7 @@ def train(config: DictConfig) -> float | None:
     """
     check(config)
     experiment_folder = Path(config.paths.outputs) / config.experiment_name
+    there_before = folders.nearest_existing(experiment_folder)
     resumed = resume.find(config.resume, experiment_folder)
     if resumed is None:
         folder = folders.new_run_folder(experiment_folder, _sweep_job())
@@ -53,7 +54,7 @@ def train(config: DictConfig) -> float | None:
     try:
         return _fit_and_test(config, folder, resumed)
     finally:
-        folders.remove_if_unused(folder)
+        folders.remove_if_unused(folder, keep=there_before)
 
 
 def check(config: DictConfig) -> None:
