@@ -1,0 +1,73 @@
+"""The back-ends by name: a closed table for each task.
+
+The modules of the back-ends are light; what they need is imported, and weights are opened, when one is made.
+Making one fails with one line where its extra is not installed or its weights cannot be had, so whoever
+starts worker processes makes it once before; that also shows the licence of its weights, which workers do
+not repeat.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from animate.annotate.puppets import PuppetIdentity, PuppetJoints
+from animate.errors import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from animate.annotate.protocols import BoxFinder, Matter, PointFinder, Recogniser
+
+Made = TypeVar("Made")
+
+PUPPETS: Mapping[str, Callable[..., PointFinder]] = {
+    "puppet": PuppetJoints,
+    "puppet_person": partial(PuppetJoints, kind="person"),
+    "puppet_face": partial(PuppetJoints, kind="face"),
+    "puppet_animal": partial(PuppetJoints, kind="animal"),
+}
+FACES: Mapping[str, Callable[..., BoxFinder]] = {}
+LANDMARKS: Mapping[str, Callable[..., PointFinder]] = {**PUPPETS}
+POSES: Mapping[str, Callable[..., PointFinder]] = {**PUPPETS}
+RECOGNISERS: Mapping[str, Callable[..., Recogniser]] = {"puppet": PuppetIdentity}
+MATTES: Mapping[str, Callable[..., Matter]] = {}
+
+
+def faces(name: str, **options: Any) -> BoxFinder:
+    """Make the back-end of this name that finds faces; see ``_make``."""
+    return _make("faces", FACES, name, options)
+
+
+def landmarks(name: str, **options: Any) -> PointFinder:
+    """Make the back-end of this name that finds the landmarks of a face, or the joints of a puppet."""
+    return _make("landmarks", LANDMARKS, name, options)
+
+
+def poses(name: str, **options: Any) -> PointFinder:
+    """Make the back-end of this name that finds the joints of a body, or of a puppet."""
+    return _make("pose", POSES, name, options)
+
+
+def recogniser(name: str, **options: Any) -> Recogniser:
+    """Make the back-end of this name that says who somebody is."""
+    return _make("identity", RECOGNISERS, name, options)
+
+
+def mattes(name: str, **options: Any) -> Matter:
+    """Make the back-end of this name that cuts figures out."""
+    return _make("mattes", MATTES, name, options)
+
+
+def _make(task: str, table: Mapping[str, Callable[..., Made]], name: str, options: Mapping[str, Any]) -> Made:
+    """Make a back-end.
+
+    Raises:
+        UserError: the table has no such name, the back-end's extra is not installed, or its weights cannot
+            be had.
+
+    """
+    if name not in table:
+        known = ", ".join(sorted(table)) or "none yet"
+        raise UserError(f"{task}: there is no back-end {name!r}; known are: {known}")
+    return table[name](**options)
