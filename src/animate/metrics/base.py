@@ -49,6 +49,12 @@ class VideoMetric(Metric):
     """A metric over the frames of videos: added to batch by batch, equal on one process and on many."""
 
     full_state_update = False
+    needs: frozenset[str] = frozenset()
+    """What it reads besides pictures, clips and frame numbers; whoever calls it sees to it. ``points:<name>``
+    and ``identity`` stand for what a back-end finds in predictions, targets and sources, ``mask:<region>``
+    for a region of the targets."""
+    reads_prediction = True
+    """False for a metric that says the same whatever was predicted: baselines do not repeat it."""
 
     @property
     @abstractmethod
