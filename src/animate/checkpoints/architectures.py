@@ -148,6 +148,7 @@ ARCHITECTURES: Mapping[str, Architecture] = {
                 "generator_depth": Whole(0, 8),
                 "generator_blocks": Whole(0, 64),
                 "occlusion": YesNo(),
+                "generator_blend": YesNo(),
             },
         ),
         discriminator=Part(

@@ -1,5 +1,6 @@
 import pytest
 import torch
+import torch.nn.functional as F
 
 from animate.errors import UserError
 from animate.networks.fomm import Discriminator, FirstOrderModel, KeypointDetector
@@ -57,6 +58,7 @@ def test_weights_of_one_size_run_at_another():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        ({"generator_blend": True, "occlusion": False}, "needs an occlusion map"),
         ({"image_size": 100}, "not a multiple of motion_size"),
         ({"image_size": 240, "motion_size": 48}, "multiple of 32"),
         ({"image_size": 64, "motion_size": 4, "keypoint_depth": 1, "motion_depth": 1}, "at least 8"),
@@ -149,6 +151,24 @@ def test_one_encoded_source_serves_many_driving_frames(occlusion):
         alone = model.generator(source, kp_source=kp_source, kp_driving=one)
         for name, value in alone.items():
             torch.testing.assert_close(together[name][index : index + 1], value, rtol=1e-4, atol=1e-5)
+
+
+def test_a_blending_generator_keeps_the_warped_source_where_nothing_is_occluded():
+    plain, blending = (
+        FirstOrderModel(32, **SLIM).eval(),
+        FirstOrderModel(32, generator_blend=True, **SLIM).eval(),
+    )
+    blending.load_state_dict(plain.state_dict())
+    source, kp_source, kp_driving = torch.rand(2, 3, 32, 32), keypoints_at(2), keypoints_at(2)
+    invented = plain.generator(source, kp_source=kp_source, kp_driving=kp_driving)["prediction"]
+    result = blending.generator(source, kp_source=kp_source, kp_driving=kp_driving)
+    kept = F.interpolate(result["occlusion_map"], (32, 32), mode="bilinear", align_corners=False)
+    expected = kept * result["deformed"] + (1 - kept) * invented
+    torch.testing.assert_close(result["prediction"], expected)
+    with torch.no_grad():
+        blending.generator.dense_motion.occlusion.bias.fill_(50.0)
+    result = blending.generator(source, kp_source=kp_source, kp_driving=kp_driving)
+    torch.testing.assert_close(result["prediction"], result["deformed"])
 
 
 def test_under_autocast_keypoints_and_motion_stay_float32():

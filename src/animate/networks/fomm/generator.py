@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
+from animate.errors import UserError
 from animate.networks.blocks import ConvBlock, DownBlock, ResBlock, UpBlock
 from animate.networks.fomm.dense_motion import DenseMotion, Motion
 from animate.networks.fomm.keypoint_detector import expand_keypoints
@@ -38,6 +39,12 @@ class Generator(nn.Module):
         max_width: bound on the channels of any layer.
         depth: number of halvings.
         blocks: number of residual blocks at the smallest size.
+        blend: keep the warped source itself where the occlusion map says that it shows what is needed, and
+            take what the layers invent elsewhere; needs an occlusion map. Not in the published model (its
+            authors' next one, Siarohin et al. 2021, does the like): small networks need not learn to copy.
+
+    Raises:
+        UserError: ``blend`` without an occlusion map.
 
     """
 
@@ -48,8 +55,12 @@ class Generator(nn.Module):
         max_width: int = 512,
         depth: int = 2,
         blocks: int = 6,
+        blend: bool = False,
     ) -> None:
         super().__init__()
+        if blend and dense_motion.occlusion is None:
+            raise UserError("generator_blend needs an occlusion map: set occlusion=true")
+        self.blend = blend
         widths = [min(max_width, width * 2**level) for level in range(depth + 1)]
         self.dense_motion = dense_motion
         self.first = ConvBlock(3, widths[0], kernel_size=7)
@@ -86,13 +97,17 @@ class Generator(nn.Module):
         moved = _warp_by(features, motion["deformation"])
         if "occlusion_map" in motion:
             moved = moved * resize(motion["occlusion_map"], _size(moved)).to(moved.dtype)
-        logits = self.final(self.up_blocks(self.bottleneck(moved)))
+        prediction = torch.sigmoid(at_least_float32(self.final(self.up_blocks(self.bottleneck(moved)))))
+        deformed = _warp_by(source, motion["deformation"])
+        if self.blend:
+            kept = resize(motion["occlusion_map"], _size(prediction))
+            prediction = torch.lerp(prediction, deformed.to(prediction.dtype), kept)
         animation = Animation(
             sparse_deformed=motion["sparse_deformed"],
             mask=motion["mask"],
             deformation=motion["deformation"],
-            prediction=torch.sigmoid(at_least_float32(logits)),
-            deformed=_warp_by(source, motion["deformation"]),
+            prediction=prediction,
+            deformed=deformed,
         )
         if "occlusion_map" in motion:
             animation["occlusion_map"] = motion["occlusion_map"]

@@ -25,9 +25,10 @@ class FirstOrderModel(nn.Module):
         motion_width, motion_max_width, motion_depth: hourglass of the dense motion network.
         generator_width, generator_max_width, generator_depth, generator_blocks: the generator.
         occlusion: whether the generator gets an occlusion map.
+        generator_blend: whether the warped source itself is kept where nothing is occluded.
 
     Raises:
-        UserError: the sizes do not fit together.
+        UserError: the sizes, or blending and occlusion, do not fit together.
 
     """
 
@@ -49,6 +50,7 @@ class FirstOrderModel(nn.Module):
         generator_depth: int = 2,
         generator_blocks: int = 6,
         occlusion: bool = True,
+        generator_blend: bool = False,
     ) -> None:
         arguments = {name: value for name, value in locals().items() if name not in {"self", "__class__"}}
         super().__init__()
@@ -60,7 +62,7 @@ class FirstOrderModel(nn.Module):
         )
         motion = DenseMotion(num_keypoints, factor, occlusion, motion_width, motion_max_width, motion_depth)
         self.generator = Generator(
-            motion, generator_width, generator_max_width, generator_depth, generator_blocks
+            motion, generator_width, generator_max_width, generator_depth, generator_blocks, generator_blend
         )
 
 
