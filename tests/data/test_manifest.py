@@ -137,7 +137,7 @@ def test_no_text_and_no_file(root):
         ManifestIndex(root / "gone.csv")
 
 
-def test_missing_and_broken_clips_are_problems_up_to_a_share(root, caplog):
+def test_missing_and_broken_clips_are_problems_up_to_a_share(root):
     (root / "media/bad.mp4").write_text("x" * 100)
     good = [(f"media/{name}", "train") for name in ("a, b.mp4", "c=1.gif", "é", "s.png")]
     path = write_csv(root / "list.csv", ("path", "split"), *good, ("media/gone.mp4", "train"))

@@ -370,7 +370,7 @@ def test_what_the_index_left_out_is_told(caplog):
     index.problems.append("torn.mp4: not a video")
     with caplog.at_level(logging.WARNING):
         fit(data(index), epochs=1)
-    assert "skipped: torn.mp4: not a video" in caplog.text
+    assert caplog.text.count("skipped: torn.mp4: not a video") == 1
 
 
 # -- two processes

@@ -98,12 +98,15 @@ def run(args: argparse.Namespace) -> int:
 
 def _measure(networks: FirstOrderModel, args: argparse.Namespace, keep: Path | None) -> Report:
     from animate.cli.console import track
+    from animate.data.index import printable
     from animate.pipelines.drive import suitable_batch_size
 
     batch_size = args.batch_size or suitable_batch_size(networks)
     clips, problems = list_clips(args.data, args.split)
     clips = clips[: args.limit]
     report = Report([], list(problems), [])
+    for problem in problems:
+        print(f"skipped {printable(problem)}", file=sys.stderr)
     for clip in track(clips, "reconstructing", len(clips), "clips"):
         try:
             score, row = _score(networks, clip, batch_size, keep)

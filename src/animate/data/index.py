@@ -5,7 +5,6 @@ An index lists clips and knows how each is opened; it decodes nothing. Layouts a
 
 from __future__ import annotations
 
-import logging
 import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -33,7 +32,6 @@ _PROBE_THREADS = 8
 _NAMED_PROBLEMS = 5
 T = TypeVar("T")
 _PERSON = re.compile(r"id\d+")
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +73,7 @@ class FolderIndex:
         id_sampling: Whether a clip's subject is read from its name (:func:`subject_of`), so that training
             draws a person first and then one of the person's clips.
         strip_size: (height, width) of a frame in strips; square frames without it.
-        max_broken_share: Up to this share of the files may be broken; they are skipped with a warning.
+        max_broken_share: Up to this share of the files may be broken; they stand in :attr:`problems`.
         flat: The split that a folder without ``train``, ``val`` and ``test`` is read as; an error without it.
 
     Raises:
@@ -103,7 +101,7 @@ class FolderIndex:
         self._clips = {
             s: [self._clip(s, f, facts[f.path]) for f in found[s] if f.path in facts] for s in found
         }
-        report_problems(self.problems, sum(map(len, self._clips.values())), max_broken_share, str(self.root))
+        refuse_too_many(self.problems, sum(map(len, self._clips.values())), max_broken_share, str(self.root))
         if not any(self._clips.values()):
             raise UserError(
                 f"data.root: no clips in '{self.root}'{self._hint()}; {expected_layout(self.root)}"
@@ -269,18 +267,14 @@ def printable(text: str) -> str:
     return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
-def report_problems(problems: Sequence[str], num_clips: int, max_broken_share: float, where: str) -> None:
-    """Log what is skipped; raise ``UserError`` when that is more than the allowed share."""
-    if not problems:
-        return
+def refuse_too_many(problems: Sequence[str], num_clips: int, max_broken_share: float, where: str) -> None:
+    """Raise ``UserError`` when more than the allowed share is broken; fewer are for the reader to tell."""
     total = len(problems) + num_clips
+    if len(problems) <= max_broken_share * total:
+        return
     named = "; ".join(problems[:_NAMED_PROBLEMS]) + ("; ..." if len(problems) > _NAMED_PROBLEMS else "")
     told = printable(f"{len(problems)} of {total} clips in '{where}' cannot be read: {named}")
-    if len(problems) > max_broken_share * total:
-        raise UserError(
-            f"{told}. Repair or remove them, or raise max_broken_share (now {max_broken_share:g})"
-        )
-    _log.warning("skipped: %s", told)
+    raise UserError(f"{told}. Repair or remove them, or raise max_broken_share (now {max_broken_share:g})")
 
 
 def checked_strip_size(strip_size: Sequence[int] | None) -> tuple[int, int] | None:

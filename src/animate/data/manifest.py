@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from animate.data.clips import ExcerptSource
-from animate.data.index import SPLITS, Clip, Learner, Split, checked_strip_size, corrected, report_problems
+from animate.data.index import SPLITS, Clip, Learner, Split, checked_strip_size, corrected, refuse_too_many
 from animate.data.index_cache import CACHE_NAME, IndexCache
 from animate.data.layouts import Facts, Found, Layout, Strip, layout_of
 from animate.errors import UserError
@@ -54,7 +54,7 @@ class ManifestIndex:
         path: The list.
         root: What relative paths are relative to; the list's own folder without it.
         strip_size: (height, width) of a frame in strips; square frames without it.
-        max_broken_share: Up to this share of the clips may be broken; they are skipped with a warning.
+        max_broken_share: Up to this share of the clips may be broken; they stand in :attr:`problems`.
 
     Raises:
         UserError: The list is missing or malformed (file and line are named), or too many of the clips are
@@ -84,7 +84,7 @@ class ManifestIndex:
             if row.path in facts and self._is_inside(row, facts[row.path]):
                 self._clips[row.split].append(_clip(row, places[row.path], facts[row.path]))
         self._check_names()
-        report_problems(self.problems, sum(map(len, self._clips.values())), max_broken_share, str(self.path))
+        refuse_too_many(self.problems, sum(map(len, self._clips.values())), max_broken_share, str(self.path))
 
     @property
     def problems(self) -> Sequence[str]:

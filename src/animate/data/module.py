@@ -11,7 +11,16 @@ import pytorch_lightning as pl
 import torch
 from torch.utils.data import DataLoader
 
-from animate.data.dataset import ClipDataset, Item, RawBatch, Skipped, by_subject, collate, quiet_worker
+from animate.data.dataset import (
+    ClipDataset,
+    Item,
+    RawBatch,
+    Skipped,
+    by_subject,
+    collate,
+    collate_readable,
+    quiet_worker,
+)
 from animate.data.index import printable
 from animate.data.sampler import (
     BatchPlan,
@@ -20,10 +29,12 @@ from animate.data.sampler import (
     Position,
     derive_steps,
 )
+from animate.data.views import WholeClip
+from animate.data.whole_clips import InTurn, Readable, WholeClips, as_it_is, stop_workers
 from animate.errors import UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from animate.data.index import Clip, ClipIndex, Split
@@ -55,7 +66,7 @@ class ResumableLoader(DataLoader[Item]):
     def stop_workers(self) -> None:
         """End the workers that outlive an epoch."""
         if self._iterator is not None:
-            self._iterator._shutdown_workers()  # type: ignore[attr-defined]  # that of several processes
+            stop_workers(self._iterator)
             self._iterator = None
 
 
@@ -66,9 +77,9 @@ class VideoDataModule(pl.LightningDataModule):
     workers, the number of devices, accumulation, or where a run was stopped and resumed. Lightning must not
     put a sampler of its own in the place of ours: ``use_distributed_sampler=False`` in the Trainer.
 
-    A clip that cannot be read when its turn comes is replaced by another draw from the sample's seed. It
-    stands in ``batch["skipped"]`` and in :attr:`skipped`, and is logged once; too many of them stop the run.
-    In evaluation too another clip then stands in, and counts twice.
+    A clip that cannot be read when its turn comes is replaced by another draw from the sample's seed in
+    training, and left out in evaluation. It stands in ``batch["skipped"]`` and in :attr:`skipped`, and is
+    logged once; too many of them stop the run.
 
     Args:
         index: which clips there are.
@@ -76,7 +87,8 @@ class VideoDataModule(pl.LightningDataModule):
         image_size: side of the square frames of a batch, in pixels; the aspect of a clip is not kept.
         batch_size: samples per optimiser step, over all devices and accumulated micro-batches.
         train_view: what a training sample takes of a clip.
-        eval_view: what validation, test and prediction take of a clip.
+        eval_view: what validation, test and prediction take of a clip; a ``WholeClip`` takes every frame, a
+            chunk at a time, and leaves ``eval_batch_size`` without effect.
         augmentation: what may happen to a training sample; nothing without it.
         seed: the seed of the run.
         id_sampling: an epoch shows each *subject* equally often and draws one of the subject's clips; without
@@ -102,7 +114,7 @@ class VideoDataModule(pl.LightningDataModule):
         image_size: int,
         batch_size: int,
         train_view: View,
-        eval_view: View,
+        eval_view: View | WholeClip,
         augmentation: Augmentation | None = None,
         seed: int = 0,
         root: str | Path | None = None,
@@ -126,6 +138,7 @@ class VideoDataModule(pl.LightningDataModule):
         self._given_steps = steps_per_epoch
         self.skipped: dict[str, str] = {}
         """Clips that could not be read so far, by split and name, with the reason."""
+        self._problems_told = False
         self._used_clips: dict[Split, int] = {}
         self._sampler: GlobalBatchSampler | None = None
         self._train_loader: ResumableLoader | None = None
@@ -148,11 +161,12 @@ class VideoDataModule(pl.LightningDataModule):
         what = f"{subjects} {'subjects' if self.id_sampling else 'clips'} x {self.repeats} repeats"
         return derive_steps(subjects * self.repeats, self.batch_size, what)
 
-    def setup(self, stage: str) -> None:
-        """Name every file that the index could not take; it names a few when it is made."""
-        if stage == "fit" and (self.trainer is None or self.trainer.is_global_zero):
-            for problem in self.index.problems:
-                _log.warning("skipped: %s", printable(problem))
+    def setup(self, stage: str) -> None:  # noqa: ARG002
+        """Name every file that the index could not take, once and on one rank."""
+        first_rank = self.trainer is None or self.trainer.is_global_zero
+        for problem in self.index.problems if first_rank and not self._problems_told else ():
+            _log.warning("skipped: %s", printable(problem))
+        self._problems_told = True
 
     def train_dataloader(self) -> Loader:
         """Batches of this rank, from the position of a resumed run or from the start."""
@@ -171,7 +185,16 @@ class VideoDataModule(pl.LightningDataModule):
             same_every_epoch=bool(trainer and trainer.overfit_batches),  # type: ignore[attr-defined]  # set by its data connector
         )
         self._sampler.position = self._start(self._sampler)
-        dataset = self._dataset("train", self.subjects, self.train_view, self.augmentation)
+        subjects = self.subjects
+        self._used_clips["train"] = sum(map(len, subjects))
+        dataset = ClipDataset(
+            "train",
+            subjects,
+            self.train_view,
+            augmentation=self.augmentation,
+            seed=self.seed,
+            size=self._size,
+        )
         self._train_loader = ResumableLoader(
             dataset, batch_sampler=self._sampler, persistent_workers=self._workers() > 0, **self._settings()
         )
@@ -185,19 +208,19 @@ class VideoDataModule(pl.LightningDataModule):
         if self._train_loader is not None:
             self._train_loader.stop_workers()
 
-    def val_dataloader(self) -> Loader:
+    def val_dataloader(self) -> Readable:
         """Each validation clip once over all ranks."""
         return self._evaluation("val")
 
-    def test_dataloader(self) -> Loader:
+    def test_dataloader(self) -> Readable:
         """Each test clip once over all ranks."""
         return self._evaluation("test")
 
-    def predict_dataloader(self) -> Loader:
+    def predict_dataloader(self) -> Readable:
         """Give the batches of :meth:`test_dataloader`."""
         return self._evaluation("test")
 
-    def _evaluation(self, split: Split) -> Loader:
+    def _evaluation(self, split: Split) -> Readable:
         clips = self.index.clips(split)
         devices, rank = (self.trainer.world_size, self.trainer.global_rank) if self.trainer else (1, 0)
         if len(clips) < devices:
@@ -205,16 +228,36 @@ class VideoDataModule(pl.LightningDataModule):
                 f"{self._where()}{len(clips)} {split} clips cannot be shared by {devices} devices:"
                 f" set trainer.devices={len(clips)} or add clips"
             )
+        self._used_clips[split] = len(clips)
+        if isinstance(self.eval_view, WholeClip):
+            share = list(enumerate(clips))[rank::devices]
+            return Readable(self._in_turn(split, share, self.eval_view), self._account)
         batches = EvaluationBatchSampler(len(clips), self.eval_batch_size, rank, devices)
-        dataset = self._dataset(split, [[clip] for clip in clips], self.eval_view, None)
-        return DataLoader(dataset, batch_sampler=batches, **self._settings())
+        dataset = ClipDataset(
+            split,
+            [[clip] for clip in clips],
+            self.eval_view,
+            augmentation=None,
+            seed=self.seed,
+            size=self._size,
+            attempts=1,
+        )
+        settings = self._settings() | {"collate_fn": collate_readable}
+        return Readable(DataLoader(dataset, batch_sampler=batches, **settings), self._account)
 
-    def _dataset(
-        self, split: Split, subjects: list[list[Clip]], view: View, augmentation: Augmentation | None
-    ) -> ClipDataset:
-        self._used_clips[split] = sum(map(len, subjects))
-        size = (self.image_size, self.image_size)
-        return ClipDataset(split, subjects, view, augmentation=augmentation, seed=self.seed, size=size)
+    def _in_turn(self, split: Split, share: Sequence[tuple[int, Clip]], view: WholeClip) -> InTurn:
+        """Deal whole clips out to the workers, one loader each, so that each reads its clips in order."""
+        count = max(1, min(self._workers(), len(share)))
+        datasets = [
+            WholeClips(split, share[worker::count], view, seed=self.seed, size=self._size)
+            for worker in range(count)
+        ]
+        settings = self._settings() | {"num_workers": min(1, self._workers()), "collate_fn": as_it_is}
+        return InTurn([DataLoader(dataset, batch_size=None, **settings) for dataset in datasets], len(share))
+
+    @property
+    def _size(self) -> tuple[int, int]:
+        return self.image_size, self.image_size
 
     def _settings(self) -> dict[str, Any]:
         """Collect what all loaders have in common."""
@@ -255,7 +298,7 @@ class VideoDataModule(pl.LightningDataModule):
         for clip, reason in skipped:
             if clip not in self.skipped:
                 self.skipped[clip] = reason
-                _log.warning("skipped clip %s, another was drawn in its place: %s", clip, reason)
+                _log.warning("skipped clip %s: %s", clip, reason)
         total = sum(self._used_clips.values())
         if len(self.skipped) > self.max_skipped_share * total:
             raise UserError(
