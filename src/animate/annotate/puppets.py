@@ -1,4 +1,7 @@
-"""The joints and the identity of drawn puppets, read from any picture by their markers and colours."""
+"""The joints and the identity of drawn puppets, read from any picture by their markers and colours.
+
+Needs no weights and knows no motion: what is not to be seen in a frame is not found in it.
+"""
 
 from __future__ import annotations
 
@@ -8,65 +11,93 @@ import numpy as np
 
 from animate.annotate.protocols import Identity, Pose
 from animate.data.synthetic.kinds import KINDS
+from animate.data.synthetic.markers import marker_pixels
 from animate.data.synthetic.palette import GARMENTS, garment_digits
-from animate.data.synthetic.readback import read_identity, read_joints
+from animate.data.synthetic.readback import read_identity
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from animate.annotate.protocols import Frames
+    from animate.data.synthetic.markers import Spots
 
 VERSION = "1"
+"""Counts changes of what is found."""
+_FITS = 0.4
+"""How well the hues have to be those of a kind (``MarkerPixels.fit``). Drawn frames reach 0.75, and 0.1 for
+another kind than theirs."""
+_ENTRY = 0.5
+"""Of each of the four groups of an identity, so that embeddings have length 1."""
 
 
 class PuppetJoints:
     """Finds the joints of a puppet.
 
+    In drawn frames of 128 x 128 and more it is exact to 0.6 px, and finds all joints that are visible.
+
     Args:
-        kind: What the figure is; None: the kind is decided for each frame, and the points are those of all
-            kinds, one after the other, as in ``PuppetIndex.joints``.
+        kind: What the figure is: its layout is ``puppet_<kind>``. None: each frame's kind is the one whose
+            markers' hues fit best; layout ``puppet``, the joints of all kinds, of which one kind's are found,
+            or none where no kind fits.
 
     """
 
     version = VERSION
 
     def __init__(self, kind: str | None = None) -> None:
-        self._kinds = tuple(k for k in KINDS if kind in (None, k.name))
+        self._kind = kind
         self.layout = self.name = f"puppet_{kind}" if kind else "puppet"
 
     def __call__(self, frames: Frames) -> Pose:
-        """See ``PointFinder``."""
-        readings = [self._read(frame) for frame in frames]
-        found = np.stack([found for _, found in readings])
-        points = np.stack([points for points, _ in readings])
-        return Pose(self.layout, points, found, found.astype(np.float32))
-
-    def _read(self, frame: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-        readings = [read_joints(frame, kind.name) for kind in self._kinds]
-        best = int(np.argmax([found.sum() for _, found in readings]))
-        keep = [found & (i == best) for i, (_, found) in enumerate(readings)]
-        points = [np.where(k[:, None], p, 0.0) for k, (p, _) in zip(keep, readings, strict=True)]
-        return np.concatenate(points).astype(np.float32), np.concatenate(keep)
+        """See ``PointFinder``. A point's score is the share of its marker's disc that is there."""
+        parts, chosen = _read(frames)
+        if self._kind:
+            parts = [part for part, kind in zip(parts, KINDS, strict=True) if kind.name == self._kind]
+            kept = [np.ones(len(frames), np.bool_)]
+        else:
+            kept = [chosen == i for i in range(len(KINDS))]
+        columns = [keep[:, None] for keep in kept]
+        found = np.concatenate([p.found & keep for p, keep in zip(parts, columns, strict=True)], axis=1)
+        points = np.concatenate([part.points for part in parts], axis=1)
+        score = np.concatenate([part.covered for part in parts], axis=1)
+        return Pose(self.layout, np.where(found[..., None], points, np.float32(0)), found, score * found)
 
 
 class PuppetIdentity:
-    """Reads who a puppet is from the colours of its garments."""
+    """Reads who a puppet is from the colours of its garments.
+
+    The embedding has four groups of which one entry each is 0.5: the kind of the figure, and the colour of
+    its first, second and third garment. Embeddings of the same puppet are equal, those of others are at least
+    0.7 apart.
+    """
 
     name = "puppet"
     version = VERSION
-    threshold = 0.5
+    threshold = 0.35
 
     def __call__(self, frames: Frames) -> Identity:
-        """See ``Recogniser``."""
+        """See ``Recogniser``. Not found where no kind fits or a garment cannot be seen."""
+        spots, chosen = _read(frames)
         embedding = np.zeros((len(frames), len(KINDS) + 3 * len(GARMENTS)), np.float32)
-        found = np.zeros(len(frames), np.bool_)
-        for n, frame in enumerate(frames):
-            readings = [read_joints(frame, kind.name) for kind in KINDS]
-            best = int(np.argmax([seen.sum() for _, seen in readings]))
-            identity = read_identity(frame, KINDS[best].name, *readings[best])
-            if identity is None:
-                continue
-            digits = [len(KINDS) + len(GARMENTS) * i + d for i, d in enumerate(garment_digits(identity))]
-            embedding[n, [best, *digits]] = 0.5
-            found[n] = True
-        return Identity(embedding, found)
+        for n, kind in enumerate(chosen):
+            if kind >= 0:
+                seen = spots[kind]
+                code = read_identity(frames[n], KINDS[kind].name, seen.points[n], seen.found[n])
+                if code is not None:
+                    embedding[n, _entries(int(kind), code)] = _ENTRY
+        return Identity(embedding, embedding.any(axis=1))
+
+
+def _read(frames: Frames) -> tuple[list[Spots], NDArray[np.int64]]:
+    """Read frames as each of the kinds, and tell (N,) which kind it is; -1 where none fits."""
+    pixels = marker_pixels(frames)
+    counts = [len(kind.joints) for kind in KINDS]
+    fits = np.stack([pixels.fit(count) for count in counts])
+    chosen = np.where(fits.max(axis=0) >= _FITS, fits.argmax(axis=0), -1)
+    return [pixels.spots(count) for count in counts], chosen
+
+
+def _entries(kind: int, identity: int) -> list[int]:
+    """Tell which entries of the embedding are set."""
+    colours = enumerate(garment_digits(identity))
+    return [kind, *(len(KINDS) + len(GARMENTS) * place + colour for place, colour in colours)]
