@@ -1,0 +1,229 @@
+"""Several evaluations in one table, with paired differences over the clips that all of them have."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from animate.errors import UserError
+from animate.metrics.bootstrap import paired_difference
+from animate.metrics.evaluation import MODEL, ClipResult, Evaluation
+from animate.reports.page import best_value
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from animate.metrics.base import Definition
+    from animate.reports.runs import Run
+
+
+class Key(NamedTuple):
+    """What a column means. Numbers under different keys are not comparable and never share a column."""
+
+    name: str
+    text: str
+    backend: str
+    crop: str
+    codec: str
+
+
+class Difference(NamedTuple):
+    """A run minus the first run, over the clips in which both are defined."""
+
+    value: float
+    low: float
+    """Lower end of the 95 % bootstrap interval over clips."""
+    high: float
+    clips: int
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A run in a column."""
+
+    value: float
+    """Over the common clips; for a metric over sets over all clips of the run. NaN: nothing was defined."""
+    difference: Difference | None
+    """None for the first run, where it lacks the column, and for metrics without values per clip."""
+    best: bool
+    verdict: str
+    """``better`` or ``worse`` than the first run where the interval leaves zero out, else empty."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A metric under one definition."""
+
+    label: str
+    """The metric's name, numbered where several definitions go by it."""
+    key: Key
+    definition: Definition
+    results: list[Result | None]
+    """For each run; None where it has no such column, or could not compute it."""
+    baselines: dict[str, float]
+    """By row, over the same clips, as the first run with this column has them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """All of it."""
+
+    runs: list[Run]
+    clips: int
+    """How many all runs have in common, by name and number of frames."""
+    columns: list[Column]
+    warnings: list[str]
+
+
+def compare(runs: Sequence[Run]) -> Comparison:
+    """Put runs into one table.
+
+    Raises:
+        UserError: they have no clip in common.
+
+    """
+    common = common_clips(runs)
+    if not common:
+        raise UserError("the runs have no clip in common, by name and number of frames; compare others")
+    keys = list(dict.fromkeys(key for run in runs for key in _definitions(run.evaluation)))
+    columns = [_column(key, _label(key, keys), runs, common) for key in keys]
+    warnings = [*_uncommon(runs, common), *_kept_apart(keys, runs), *_over_sets(columns, runs, common)]
+    return Comparison(list(runs), len(common), columns, warnings)
+
+
+def common_clips(runs: Sequence[Run]) -> set[str]:
+    """Names of the clips that every run has, with the same number of frames."""
+    sets = [{(clip.name, clip.frames) for clip in run.evaluation.clips} for run in runs]
+    return {name for name, _ in set.intersection(*sets)}
+
+
+def _definitions(evaluation: Evaluation) -> dict[Key, Definition]:
+    place = [_words(evaluation.provenance.get(name)) for name in ("crop", "codec")]
+    return {Key(d.name, d.text, d.backend, *place): d for d in evaluation.definitions}
+
+
+def _words(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value, sort_keys=True, default=str)
+
+
+def _label(key: Key, keys: Sequence[Key]) -> str:
+    same = [other for other in keys if other.name == key.name]
+    return key.name if len(same) == 1 else f"{key.name} ({same.index(key) + 1})"
+
+
+def _column(key: Key, label: str, runs: Sequence[Run], common: set[str]) -> Column:
+    having = [run if _has(run, key) else None for run in runs]
+    values = [math.nan if run is None else _value(run.evaluation, MODEL, key.name, common) for run in having]
+    first = next(run for run in runs if key in _definitions(run.evaluation)).evaluation
+    definition = _definitions(first)[key]
+    best = best_value(values, definition.higher_is_better)
+    several = sum(run is not None for run in having) > 1
+    results: list[Result | None] = []
+    for run, value in zip(having, values, strict=True):
+        if run is None:
+            results.append(None)
+            continue
+        difference = _difference(run, having[0], key.name, common)
+        verdict = _verdict(difference, definition.higher_is_better)
+        results.append(Result(value, difference, several and value == best, verdict))
+    baselines = {row: _value(first, row, key.name, common) for row in first.rows if row != MODEL}
+    return Column(label, key, definition, results, baselines)
+
+
+def _has(run: Run, key: Key) -> bool:
+    return key in _definitions(run.evaluation) and key.name in run.evaluation.rows.get(MODEL, {})
+
+
+def _value(evaluation: Evaluation, row: str, metric: str, common: set[str]) -> float:
+    """Give the value that the evaluation states where all of its clips are common, else the mean over those.
+
+    The mean weighs each clip by the frames in which a back-end found something. For a metric without values
+    per clip only the stated one is there.
+    """
+    summary = evaluation.rows.get(row, {}).get(metric)
+    clips = [clip for clip in evaluation.clips if metric in clip.values.get(row, {})]
+    if not clips or all(clip.name in common for clip in evaluation.clips):
+        return summary.value if summary is not None else math.nan
+    used = [clip for clip in clips if clip.name in common and not math.isnan(clip.values[row][metric])]
+    weights = [clip.frames - clip.missing.get(row, {}).get(metric, 0) for clip in used]
+    if not sum(weights):
+        return math.nan
+    return float(np.average([clip.values[row][metric] for clip in used], weights=weights))
+
+
+def _difference(run: Run, first: Run | None, metric: str, common: set[str]) -> Difference | None:
+    """Subtract the first run, clip by clip; clips weigh as much as they have frames."""
+    if first is None or run is first:
+        return None
+    ours, theirs = _finite(run.evaluation, metric, common), _finite(first.evaluation, metric, common)
+    names = sorted(ours.keys() & theirs.keys())
+    if not names:
+        return None
+    a, b, weights = (
+        np.asarray(values, np.float64)
+        for values in (
+            [ours[name].values[MODEL][metric] for name in names],
+            [theirs[name].values[MODEL][metric] for name in names],
+            [ours[name].frames for name in names],
+        )
+    )
+    return Difference(*paired_difference(a, b, weights), len(names))
+
+
+def _finite(evaluation: Evaluation, metric: str, common: set[str]) -> dict[str, ClipResult]:
+    """The common clips in which the metric is a finite number."""
+    return {
+        clip.name: clip
+        for clip in evaluation.clips
+        if clip.name in common and math.isfinite(clip.values.get(MODEL, {}).get(metric, math.nan))
+    }
+
+
+def _verdict(difference: Difference | None, higher_is_better: bool) -> str:
+    if difference is None or not (difference.low > 0 or difference.high < 0):
+        return ""
+    return "better" if (difference.value > 0) == higher_is_better else "worse"
+
+
+def _uncommon(runs: Sequence[Run], common: set[str]) -> list[str]:
+    left_out = [(run, sum(clip.name not in common for clip in run.evaluation.clips)) for run in runs]
+    counted = ", ".join(f"{count} of {run.label}" for run, count in left_out if count)
+    if not counted:
+        return []
+    return [
+        f"compared over the {len(common)} clips that all runs have with the same number of frames;"
+        f" left out: {counted}"
+    ]
+
+
+def _kept_apart(keys: Sequence[Key], runs: Sequence[Run]) -> list[str]:
+    """Name the metrics that go by one name under several definitions, and what differs."""
+    found = []
+    for name in dict.fromkeys(key.name for key in keys):
+        same = [key for key in keys if key.name == name]
+        if len(same) > 1:
+            fields = [field for field in Key._fields if len({getattr(key, field) for key in same}) > 1]
+            whose = "; ".join(
+                f"({i}) {', '.join(run.label for run in runs if key in _definitions(run.evaluation))}"
+                for i, key in enumerate(same, 1)
+            )
+            found.append(f"{name} has {len(same)} definitions, kept apart ({', '.join(fields)}): {whose}")
+    return found
+
+
+def _over_sets(columns: Sequence[Column], runs: Sequence[Run], common: set[str]) -> list[str]:
+    """Name the metrics over sets where the runs' sets differ."""
+    if all(clip.name in common for run in runs for clip in run.evaluation.clips):
+        return []
+    names = [
+        column.label
+        for column in columns
+        if not any(
+            column.key.name in clip.values.get(MODEL, {}) for run in runs for clip in run.evaluation.clips
+        )
+    ]
+    return [f"over all clips of each run, which differ: {', '.join(names)}"] if names else []
