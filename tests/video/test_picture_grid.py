@@ -7,19 +7,28 @@ import pytest
 
 from animate.video.grid import draw_keypoints, tile
 
-RED, GREEN = (np.full((32, 48, 3), colour, np.uint8) for colour in ((255, 0, 0), (0, 255, 0)))
+RED, GREEN = (np.full((128, 192, 3), colour, np.uint8) for colour in ((255, 0, 0), (0, 255, 0)))
 
 
 def test_tile_places_pictures():
     table = tile([[RED, GREEN], [GREEN]])
     assert table.dtype == np.uint8
-    gutter = 2
-    assert table.shape == (2 * 32 + 3 * gutter, 2 * 48 + 3 * gutter, 3)
-    assert (table[gutter : gutter + 32, gutter : gutter + 48] == (255, 0, 0)).all()
-    assert (table[gutter : gutter + 32, -gutter - 48 : -gutter] == (0, 255, 0)).all()
-    assert (table[-gutter - 32 : -gutter, gutter : gutter + 48] == (0, 255, 0)).all()
-    assert (table[-gutter - 32 : -gutter, -gutter - 48 : -gutter] == 255).all()
+    gutter = 4
+    assert table.shape == (2 * 128 + 3 * gutter, 2 * 192 + 3 * gutter, 3)
+    assert (table[gutter : gutter + 128, gutter : gutter + 192] == (255, 0, 0)).all()
+    assert (table[gutter : gutter + 128, -gutter - 192 : -gutter] == (0, 255, 0)).all()
+    assert (table[-gutter - 128 : -gutter, gutter : gutter + 192] == (0, 255, 0)).all()
+    assert (table[-gutter - 128 : -gutter, -gutter - 192 : -gutter] == 255).all()
     assert (table[:gutter] == 255).all()
+
+
+@pytest.mark.parametrize(
+    ("size", "shown"), [((64, 64), 128), ((50, 90), 150), ((1, 1), 128), ((256, 256), 256)]
+)
+def test_small_pictures_are_enlarged_by_a_whole_number(size, shown):
+    table = tile([[np.full((*size, 3), (255, 0, 0), np.uint8)]])
+    red = (table == (255, 0, 0)).all(-1)
+    assert (red.any(1).sum(), red.any(0).sum()) == (shown, shown * size[1] // size[0])
 
 
 def test_tile_fits_pictures_into_cells_and_keeps_their_aspect():
@@ -27,7 +36,7 @@ def test_tile_fits_pictures_into_cells_and_keeps_their_aspect():
     red = (table == (255, 0, 0)).all(-1)
     rows, columns = np.flatnonzero(red.any(1)), np.flatnonzero(red.any(0))
     assert len(columns) == 64
-    assert len(rows) == round(64 * 32 / 48)
+    assert len(rows) == round(64 * 128 / 192)
     assert abs((rows[0] + rows[-1]) - (table.shape[0] - 1)) <= 1
 
 
@@ -35,15 +44,15 @@ def test_tile_labels_stand_above_their_columns():
     plain, labelled = tile([[RED, GREEN]]), tile([[RED, GREEN]], labels=["source", ""])
     header = labelled.shape[0] - plain.shape[0]
     assert header > 0
-    np.testing.assert_array_equal(labelled[header + 2 :], plain[2:])
+    np.testing.assert_array_equal(labelled[header + 4 :], plain[4:])
     dark = (labelled[:header] < 128).all(-1)
-    assert dark[:, :50].any()
-    assert not dark[:, 52:].any()
+    assert dark[:, :196].any()
+    assert not dark[:, 200:].any()
 
 
 def test_long_labels_are_shrunk_to_the_column():
-    labelled = tile([[RED, GREEN]], labels=["a very long label for it", ""])
-    assert not (labelled[:12, 52:] < 128).any()
+    labelled = tile([[RED, GREEN]], labels=["a very long label for a column of pictures like this", ""])
+    assert not (labelled[:14, 200:] < 128).any()
 
 
 def test_tile_needs_a_picture():

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+VISIBLE = 128
+"""Pixels under which the side of a picture in a table is hard to see."""
+_SMALLEST_LETTERS = 6.0  # pixels
 _SUBPIXEL_BITS = 4  # OpenCV's fixed-point drawing coordinates
 _FAR = 2.0  # a picture spans [-1,1]; OpenCV's coordinates overflow on what a diverging model may give
 
@@ -30,8 +33,8 @@ def tile(
     Args:
         rows: rows of pictures (H,W,3) uint8 RGB; a row may be shorter than others, its end stays white.
         labels: the columns' names, drawn above them.
-        cell: (height, width) that every picture is fitted into, aspect kept; the first picture's size if
-            None.
+        cell: (height, width) that every picture is fitted into, aspect kept; if None the first picture's
+            size, times the whole number that makes its shorter side at least ``VISIBLE`` pixels.
 
     Returns:
         (H,W,3) uint8 RGB.
@@ -39,7 +42,7 @@ def tile(
     """
     if not rows or not rows[0]:
         raise ValueError("a table needs at least one picture")
-    height, width = cell or rows[0][0].shape[:2]
+    height, width = cell or _visible_size(rows[0][0])
     gutter = max(2, min(height, width) // 32)
     header = _header_height(height) if labels else 0
     columns = max(len(row) for row in rows)
@@ -53,6 +56,12 @@ def tile(
             top, left = header + gutter + i * (height + gutter), gutter + j * (width + gutter)
             table[top : top + height, left : left + width] = _fit(image, (height, width))
     return _label(table, labels, header, width, gutter) if labels else table
+
+
+def _visible_size(image: NDArray[np.uint8]) -> tuple[int, int]:
+    height, width = image.shape[:2]
+    times = max(1, -(-VISIBLE // min(height, width)))
+    return times * height, times * width
 
 
 def _header_height(height: int) -> int:
@@ -83,8 +92,11 @@ def _label(
 
 def _font(label: str, height: float, width: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
     """Choose the largest font up to ``height`` px in which the label is no wider than ``width`` px."""
-    font = ImageFont.load_default(height)
-    return ImageFont.load_default(max(6.0, height * min(1.0, width / max(1.0, font.getlength(label)))))
+    # Step by step: letters are fitted to whole pixels, so that their width is not in proportion to the size.
+    sizes = np.arange(height, _SMALLEST_LETTERS, -0.5)
+    fonts = (ImageFont.load_default(float(size)) for size in sizes)
+    fitting = (font for font in fonts if font.getlength(label) <= width)
+    return next(fitting, ImageFont.load_default(_SMALLEST_LETTERS))
 
 
 def draw_keypoints(image: NDArray[np.uint8], points: NDArray[np.float32]) -> NDArray[np.uint8]:
