@@ -40,7 +40,8 @@ class Batch(TypedDict):
     seed: list[int]
     """The B sample seeds: every random draw that concerns a sample derives from its seed (``ops.random``)."""
     skipped: NotRequired[list[str]]
-    """Clips that could not be read and were replaced by another draw, each with its reason."""
+    """Clips that could not be read, each with its reason: in training another draw stands in their place, in
+    evaluation they are left out."""
     points: NotRequired[Tensor]
     """(B, T, J, 2) true or annotated points in [-1, 1]."""
     visible: NotRequired[Tensor]
@@ -67,6 +68,8 @@ class StepOutput(TypedDict):
     """(N, 3, H, W) in [0, 1]: what copying the first frame would give."""
     clip: list[str]
     """The clip of each of the N frames."""
+    frame: list[int]
+    """The number of each of the N frames within its clip."""
     source_keypoints: NotRequired[Tensor]
     """(N, K, 2) in [-1, 1]."""
     target_keypoints: NotRequired[Tensor]
@@ -96,12 +99,12 @@ class Embeddings(TypedDict):
 
 
 class Evaluated(StepOutput):
-    """A StepOutput as metrics read it, with what back-ends found in it. Only the first six entries, those of
-    ``StepOutput`` and ``frame``, are always there; a metric names in its docstring what else it needs.
+    """A StepOutput as metrics read it, with what back-ends found in it.
+
+    Only the five required entries of ``StepOutput`` are always there; a metric names in its ``needs`` what
+    else it reads. A clip's frames arrive in the order of time, and all of them before those of another clip.
     """
 
-    frame: list[int]
-    """The number of each of the N frames within its clip. A clip's frames arrive in order."""
     masks: NotRequired[dict[str, Tensor]]
     """Regions of the target by name (``person``, ``face``, ``hole``): (N, 1, H, W) in [0, 1]."""
     prediction_points: NotRequired[dict[str, Points]]

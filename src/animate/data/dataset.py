@@ -40,7 +40,7 @@ NOT_TEMPORAL = frozenset({"identity"})
 """The keys of a sample whose first axis is not time."""
 # The streams of a sample's seed. The draws of view and augmentation are apart, so that a view that draws more
 # does not change the augmentation.
-_SAMPLE, _VIEW, _AUGMENTATION = 2, 3, 4
+SAMPLE_STREAM, _VIEW, _AUGMENTATION = 2, 3, 4
 
 
 class Skipped(NamedTuple):
@@ -55,11 +55,17 @@ class Item(NamedTuple):
     """One sample as a worker made it."""
 
     sample: Sample | None
-    """None when no draw could be read."""
+    """None when nothing could be read."""
     clip: str
     seed: int
     draw: Draw | None
     skipped: list[Skipped]
+
+
+def skip(split: Split, clip: Clip, error: Exception) -> Skipped:
+    """Say in one line why a clip could not be read."""
+    reason = " ".join(str(error).split())
+    return Skipped(printable(f"{split}/{clip.name}"), printable(reason))
 
 
 class RawBatch(TypedDict):
@@ -85,6 +91,8 @@ class ClipDataset(Dataset[Item]):
         augmentation: draws its parameters here; none for evaluation.
         seed: the seed of the run.
         size: (height, width) of all frames.
+        attempts: how many clips are tried for one sample before it is given up; 1 puts no other clip in the
+            place of one that cannot be read.
 
     """
 
@@ -97,6 +105,7 @@ class ClipDataset(Dataset[Item]):
         augmentation: Augmentation | None,
         seed: int,
         size: tuple[int, int],
+        attempts: int = ATTEMPTS,
     ) -> None:
         self.split: Split = split
         self.subjects = subjects
@@ -104,25 +113,25 @@ class ClipDataset(Dataset[Item]):
         self.augmentation = augmentation
         self.seed = seed
         self.size = size
+        self.attempts = attempts
         self._cache = ClipCache()
 
     def __len__(self) -> int:
         return len(self.subjects)
 
     def __getitem__(self, key: SampleKey) -> Item:
-        """Read the sample; where a clip fails, draw another from the same seed and say so."""
-        seed = mix(self.seed, _SAMPLE, *key)
+        """Read the sample; where a clip fails, say so and draw another from the same seed."""
+        seed = mix(self.seed, SAMPLE_STREAM, *key)
         draw = self.augmentation.draw(numpy_generator(seed, _AUGMENTATION)) if self.augmentation else None
         skipped: list[Skipped] = []
         clip = None
-        for attempt in range(ATTEMPTS):
+        for attempt in range(self.attempts):
             rng = numpy_generator(seed, _VIEW, attempt)
             clip = self._clip(key.number if attempt == 0 else int(rng.integers(len(self.subjects))), rng)
             try:
                 sample = self.view(clip, self._cache.open(clip), rng, self.size)
             except (UserError, OSError) as error:
-                reason = printable(" ".join(str(error).split()))
-                skipped.append(Skipped(printable(f"{self.split}/{clip.name}"), reason))
+                skipped.append(skip(self.split, clip, error))
                 continue
             return Item(in_time(sample, draw), clip.name, seed, draw, skipped)
         return Item(None, clip.name if clip else "", seed, draw, skipped)
@@ -144,7 +153,7 @@ def collate(items: list[Item]) -> RawBatch:
     samples = [item.sample for item in items if item.sample is not None]
     # The error belongs into the main process: raised here it would arrive as a traceback of a worker.
     complete = len(samples) == len(items)
-    keys = samples[0].keys() if complete else ()
+    keys = samples[0].keys() if complete and samples else ()
     return RawBatch(
         tensors={key: torch.from_numpy(np.stack([sample[key] for sample in samples])) for key in keys},
         clip=[item.clip for item in items],
@@ -153,6 +162,13 @@ def collate(items: list[Item]) -> RawBatch:
         skipped=list(chain.from_iterable(item.skipped for item in items)),
         complete=complete,
     )
+
+
+def collate_readable(items: list[Item]) -> RawBatch:
+    """Stack those items that could be read; a batch of no clips where none could."""
+    batch = collate([item for item in items if item.sample is not None])
+    batch["skipped"] = list(chain.from_iterable(item.skipped for item in items))
+    return batch
 
 
 def by_subject(clips: Sequence[Clip]) -> list[list[Clip]]:

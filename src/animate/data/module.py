@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import multiprocessing
-import os
 from typing import TYPE_CHECKING, Any
 
 import pytorch_lightning as pl
@@ -22,6 +20,7 @@ from animate.data.dataset import (
     quiet_worker,
 )
 from animate.data.index import printable
+from animate.data.loaders import InTurn, Readable, ResumableLoader, as_it_is, usable_cores, worker_context
 from animate.data.sampler import (
     BatchPlan,
     EvaluationBatchSampler,
@@ -30,7 +29,7 @@ from animate.data.sampler import (
     derive_steps,
 )
 from animate.data.views import WholeClip
-from animate.data.whole_clips import InTurn, Readable, WholeClips, as_it_is, stop_workers
+from animate.data.whole_clips import WholeClips
 from animate.errors import UserError
 
 if TYPE_CHECKING:
@@ -47,27 +46,6 @@ if TYPE_CHECKING:
 MAX_WORKERS = 8
 _NAMED = 5
 _log = logging.getLogger(__name__)
-
-
-class ResumableLoader(DataLoader[Item]):
-    """A loader that Lightning may resume inside an epoch.
-
-    Lightning takes a loader with these two methods for resumable and warns about any other. The position
-    itself stands in :meth:`VideoDataModule.state_dict`.
-    """
-
-    def state_dict(self) -> dict[str, int]:
-        """Nothing: see the class."""
-        return {}
-
-    def load_state_dict(self, state: dict[str, int]) -> None:
-        """Nothing: see the class."""
-
-    def stop_workers(self) -> None:
-        """End the workers that outlive an epoch."""
-        if self._iterator is not None:
-            stop_workers(self._iterator)
-            self._iterator = None
 
 
 class VideoDataModule(pl.LightningDataModule):
@@ -268,14 +246,14 @@ class VideoDataModule(pl.LightningDataModule):
             "collate_fn": collate,
             "pin_memory": cuda,
             "worker_init_fn": quiet_worker,
-            "multiprocessing_context": _worker_context() if workers else None,
+            "multiprocessing_context": worker_context() if workers else None,
         }
 
     def _workers(self) -> int:
         if self.num_workers is not None:
             return self.num_workers
         devices = self.trainer.num_devices if self.trainer else 1
-        return max(1, min(MAX_WORKERS, _usable_cores() // devices - 1))
+        return max(1, min(MAX_WORKERS, usable_cores() // devices - 1))
 
     # -- on the device
 
@@ -361,21 +339,3 @@ def _as_float(key: str, value: torch.Tensor) -> torch.Tensor:
     if value.dtype == torch.uint8:
         return value.movedim(-1, -3).contiguous().float().div_(255)
     return value.unsqueeze(-3) if key == "person_mask" else value
-
-
-def _usable_cores() -> int:
-    if hasattr(os, "sched_getaffinity"):  # not on macOS and Windows
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-def _worker_context() -> multiprocessing.context.BaseContext:
-    """How workers start: never by forking this process, whose threads and CUDA context a copy cannot use.
-
-    A fork server imports the readers once and each worker is forked from it, which takes milliseconds.
-    """
-    if "forkserver" not in multiprocessing.get_all_start_methods():
-        return multiprocessing.get_context("spawn")
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["__main__", "animate.data.dataset", "animate.data.transforms", "cv2"])
-    return context

@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from animate.data.clips import ClipCache
+from animate.data.in_order import in_order
 from animate.errors import UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from animate.data.clips import ClipReader
     from animate.data.index import Clip
@@ -54,7 +56,19 @@ def read(
 
     Annotations are computed only when a view names some. Raises ``UserError`` when the clip lacks one.
     """
-    sample: Sample = {"frames": reader.frames(indices, size), "frame_index": np.asarray(indices, np.int64)}
+    return _annotated(clip, reader, (indices, reader.frames(indices, size)), size, truth)
+
+
+def _annotated(
+    clip: Clip,
+    reader: ClipReader,
+    found: tuple[Sequence[int], NDArray[np.uint8]],
+    size: tuple[int, int],
+    truth: Sequence[str],
+) -> Sample:
+    """Put the named annotations beside frames that were read, given with their numbers."""
+    indices, frames = found
+    sample: Sample = {"frames": frames, "frame_index": np.asarray(indices, np.int64)}
     known = reader.truth(indices, size) if truth else {}
     if missing := [key for key in truth if key not in known]:
         raise UserError(f"{clip.name}: has no annotation {', '.join(missing)}, which this view asks for")
@@ -115,3 +129,45 @@ class Reconstruction:
         """See :class:`View`; T is ``frames``."""
         indices = np.linspace(0, clip.num_frames - 1, self.frames).round().astype(int)
         return read(clip, reader, indices.tolist(), size, self.truth)
+
+
+@dataclass(frozen=True, slots=True)
+class WholeClip:
+    """Every frame of a clip in the order of time, a chunk at a time: for evaluation at constant memory.
+
+    This is the "video reconstruction" of Siarohin et al. (2019): the first frame is the source of all others,
+    and of itself.
+
+    Args:
+        frames: how many frames a chunk holds at most, besides the source.
+        truth: annotations to read along, by their names in ``types.Batch``.
+
+    """
+
+    frames: int = 16
+    truth: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        if self.frames < 1:
+            raise UserError(f"chunk={self.frames}: a chunk holds at least 1 frame")
+
+    def chunks(self, clip: Clip, size: tuple[int, int]) -> Iterator[Sample]:
+        """Yield samples of T = 1 + n frames: frame 0, then the next n frames of the clip, from 0 on.
+
+        Args:
+            clip: what the index says about it.
+            size: (height, width) of the frames.
+
+        Raises:
+            UserError: a frame or an annotation is not there.
+
+        """
+        reader = ClipCache(max_readers=1).open(clip)
+        first: NDArray[np.uint8] | None = None
+        start = 0
+        for frames in in_order(clip, reader, self.frames, size):
+            first = frames[:1] if first is None else first
+            indices = [0, *range(start, start + len(frames))]
+            found = (indices, np.concatenate([first, frames]))
+            yield _annotated(clip, reader, found, size, self.truth)
+            start += len(frames)

@@ -235,6 +235,7 @@ class FOMM(pl.LightningModule):
             target=targets,
             source=source,
             clip=[name for name in batch["clip"] for _ in range(each)],
+            frame=batch["frame_index"][:, 1:].flatten().tolist(),
             source_keypoints=kp_source["value"],
             target_keypoints=kp_target["value"],
             pictures=_pictures(animation),

@@ -273,3 +273,15 @@ def _stream_video(path: Path, start: int, stop: int | None) -> Iterator[Frame]:
         logger.warning(
             "%s: %d of %d frames are damaged and left out", path, stop - start - given, stop - start
         )
+
+
+def count_good(info: VideoInfo, start: int = 0, stop: int | None = None) -> int:
+    """Count the frames from ``start`` to ``stop`` (exclusive) that decode, which ``stream`` would give."""
+    stop = info.num_frames if stop is None else min(stop, info.num_frames)
+    count = 0
+    with closing(_Reader(info)) as reader:
+        for number, _ in reader.frames_from(start):
+            if number >= stop:
+                break
+            count += number >= start
+    return count

@@ -1,0 +1,132 @@
+"""Loaders over data workers: how they start and end, and in which order their batches come."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from functools import partial
+from typing import TYPE_CHECKING
+
+from torch.utils.data import DataLoader
+
+from animate.data.dataset import Item
+from animate.errors import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from animate.data.dataset import RawBatch, Skipped
+
+    Stream = DataLoader[RawBatch | None]
+
+
+class ResumableLoader(DataLoader[Item]):
+    """A loader that Lightning may resume inside an epoch.
+
+    Lightning takes a loader with these two methods for resumable and warns about any other. The position
+    itself stands in :meth:`VideoDataModule.state_dict`.
+    """
+
+    def state_dict(self) -> dict[str, int]:
+        """Nothing: see the class."""
+        return {}
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        """Nothing: see the class."""
+
+    def stop_workers(self) -> None:
+        """End the workers that outlive an epoch."""
+        if self._iterator is not None:
+            stop_workers(self._iterator)
+            self._iterator = None
+
+
+class InTurn:
+    """Batches of clip after clip, where clip i is read by stream i modulo their number.
+
+    So the workers behind the streams decode several clips at once, and those who use the frames still get all
+    of a clip before the next. It has no length: how many frames there are is known when they have been read.
+
+    Args:
+        streams: loaders of :class:`WholeClips`, each of its share, by one worker or none.
+        clips: how many clips all of them hold together.
+
+    """
+
+    def __init__(self, streams: Sequence[Stream], clips: int) -> None:
+        self.streams, self.clips = streams, clips
+
+    def __iter__(self) -> Iterator[RawBatch]:
+        running = [iter(stream) for stream in self.streams]
+        try:
+            for number in range(self.clips):
+                yield from iter(partial(next, running[number % len(running)]), None)
+        finally:
+            for stream in running:
+                stop_workers(stream)
+
+
+class Readable:
+    """The batches of a loader in evaluation, less those of which nothing could be read.
+
+    Args:
+        loader: gives batches that leave out what cannot be read.
+        tell: is told what was left out.
+
+    Raises:
+        UserError: at the end, when nothing could be read.
+
+    """
+
+    def __init__(self, loader: Iterable[RawBatch], tell: Callable[[Iterable[Skipped]], None]) -> None:
+        self.loader, self.tell = loader, tell
+
+    def __len__(self) -> int:
+        """At most so many, where the loader knows."""
+        return len(self.loader)  # type: ignore[arg-type]  # a TypeError says that it does not know
+
+    def __iter__(self) -> Iterator[RawBatch]:
+        lost: list[Skipped] = []
+        given = False
+        for batch in self.loader:
+            self.tell(batch["skipped"])
+            lost = lost or batch["skipped"]
+            if batch["tensors"]:
+                given = True
+                yield batch
+        if lost and not given:
+            raise UserError(f"none of the clips can be read; the first: {lost[0].clip}: {lost[0].reason}")
+
+
+def stop_workers(iterator: object) -> None:
+    """End the worker processes of a loader's iterator, where it has some.
+
+    Left to the garbage collector, each of them holds up the end of the process for 5 seconds.
+    """
+    shut_down = getattr(iterator, "_shutdown_workers", None)  # that of several processes has it
+    if shut_down is not None:
+        shut_down()
+
+
+def as_it_is(batch: RawBatch | None) -> RawBatch | None:
+    """Leave a batch as its data set made it."""
+    return batch
+
+
+def usable_cores() -> int:
+    """Count the cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):  # not on macOS and Windows
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def worker_context() -> multiprocessing.context.BaseContext:
+    """Return how workers start: never by forking this process.
+
+    A copy could not use its threads and its CUDA context. A fork server imports the readers once and each worker is forked from it, which takes milliseconds.
+    """
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["__main__", "animate.data.dataset", "animate.data.transforms", "cv2"])
+    return context
