@@ -25,6 +25,7 @@ pytestmark = pytest.mark.usefixtures("workplace")
     [
         (["experiment=fomm_mgiff"], "no experiment=fomm_mgiff; did you mean fomm_mgif"),
         (["loger=csv"], "did you mean logger"),
+        (["data=vidoes"], "no data=vidoes; did you mean videos? (known: manifest, puppets, videos)"),
         ([*TINY, "trainer.max_epoch=3"], "no setting 'trainer.max_epoch'; did you mean trainer.max_epochs"),
         ([*TINY, "model.optimizer.generatr.lr=1"], "did you mean model.optimizer.generator.lr"),
         ([*TINY, "trainer.max_epochs=["], "cannot read the override 'trainer.max_epochs=['"),

@@ -78,7 +78,8 @@ def _nearest(word: str, known: list[str]) -> str:
 def _missing_option(error: MissingConfigException) -> str:
     name = str(error.missing_cfg_file)
     group, _, option = name.rpartition("/")
-    known = [str(known) for known in error.options or []]
+    # `base` is what the files of a group share, nothing to choose.
+    known = [str(known) for known in error.options or [] if known != "base"]
     if not known:
         groups = [folder.name for folder in conf_folder().iterdir() if folder.is_dir()]
         return _one_line(str(error)) + _nearest(group or name, groups)
