@@ -233,9 +233,21 @@ def test_a_full_disk_leaves_the_old_file(tmp_path, module, refusal):
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, old)
         signal.signal(signal.SIGXFSZ, handler)
-    assert "cannot write" in message
+    assert re.search(
+        "cannot write .*: (File too large|the disk may be full); nothing was left there", message
+    )
     assert path.read_bytes() == before
     assert [entry.name for entry in tmp_path.iterdir()] == ["a.ckpt"]
+
+
+def test_what_the_disk_is_not_to_blame_for_is_not_blamed_on_it(tmp_path, module, monkeypatch):
+    def broken(*_):
+        raise RuntimeError("a defect of ours")
+
+    monkeypatch.setattr(torch, "save", broken)
+    with pytest.raises(RuntimeError, match="a defect of ours"):
+        module().save(tmp_path / "a.ckpt")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_place_that_cannot_be_written(tmp_path, module, refusal):

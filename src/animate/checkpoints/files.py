@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 HEAD = 512
 """Bytes that are looked at to tell a text file from a binary one."""
 ZIP = b"PK\x03\x04"
+_ZIP_WRITER = "inline_container.cc"  # in the message when torch's zip writer could not write
 CUT_SHORT = "it ends too early; copy or download it again"
 
 
@@ -66,10 +67,19 @@ def write(path: Path, checkpoint: Mapping[str, Any]) -> None:
         with replacing(path) as out:
             torch.save(dict(checkpoint), out)
     except (OSError, RuntimeError) as error:
-        # torch's zip writer turns the file's own error (disk full) into a RuntimeError about positions.
-        cause = error if isinstance(error, OSError) else error.__context__
-        reason = cause.strerror if isinstance(cause, OSError) else "the disk may be full"
+        reason = _why_not_written(error)
+        if reason is None:
+            raise
         raise UserError(f"cannot write {path}: {reason}; nothing was left there") from error
+
+
+def _why_not_written(error: OSError | RuntimeError) -> str | None:
+    """Tell what the system refused; None for a defect of ours, such as a value that cannot be saved."""
+    # torch's zip writer turns the file's own error (disk full) into a RuntimeError about positions.
+    cause = error if isinstance(error, OSError) else error.__context__
+    if isinstance(cause, OSError):
+        return cause.strerror or str(cause)
+    return "the disk may be full" if _ZIP_WRITER in str(error) else None
 
 
 @contextmanager
