@@ -22,6 +22,7 @@ from typing import IO, TYPE_CHECKING
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
+from animate.checkpoints.lock import alone_with
 from animate.errors import UserError
 
 if TYPE_CHECKING:
@@ -60,6 +61,31 @@ WEIGHTS: Mapping[str, PretrainedFile] = {
         licence="BSD-3-Clause (torchvision), trained on ImageNet-1k",
         without="perceptual=random",
     ),
+    "alexnet": PretrainedFile(
+        file_name="alexnet-owt-7be5be79.pth",
+        address="https://download.pytorch.org/models/alexnet-owt-7be5be79.pth",
+        sha256="7be5be791159472b1fbf3c69796f7cb30dca7ad8466c2df70058c37116cdee02",
+        size=244_408_911,
+        licence="BSD-3-Clause (torchvision), trained on ImageNet-1k",
+        without="leave lpips_alex out of the metrics",
+    ),
+    "vgg16": PretrainedFile(
+        file_name="vgg16-397923af.pth",
+        address="https://download.pytorch.org/models/vgg16-397923af.pth",
+        sha256="397923af8e79cdbb6a7127f12361acd7a2f83e06b05044ddf496e83de57a5bf0",
+        size=553_433_881,
+        licence="BSD-3-Clause (torchvision), trained on ImageNet-1k",
+        without="leave lpips_vgg out of the metrics",
+    ),
+    "fid_inception": PretrainedFile(
+        file_name="weights-inception-2015-12-05-6726825d.pth",
+        address="https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/"
+        "weights-inception-2015-12-05-6726825d.pth",
+        sha256="6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2",
+        size=95_628_359,
+        licence="Apache-2.0 (TensorFlow models, converted by torch-fidelity), trained on ImageNet-1k",
+        without="leave fid and kid out of the metrics",
+    ),
 }
 
 
@@ -82,7 +108,21 @@ def fetch(name: str, *, progress: bool = True) -> Path:
 
 
 def fetch_file(file: PretrainedFile, *, progress: bool = True) -> Path:
-    """Path of ``file`` on this machine; see ``fetch``."""
+    """Path of ``file`` on this machine; see ``fetch``. Of several processes one downloads while the others wait."""
+    path = _found(file)
+    if path is not None:
+        return path
+    target = cache_folder() / file.file_name
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with alone_with(target):
+            return _found(file) or _download(file, target, progress)
+    except (OSError, HTTPException, ValueError) as error:
+        raise UserError(_how_to_go_on(file, _reason(error))) from error
+
+
+def _found(file: PretrainedFile) -> Path | None:
+    """Look for the file; raise ``UserError`` for another of its name."""
     for folder in weights_folders():
         path = folder / file.file_name
         if path.is_file():
@@ -92,10 +132,7 @@ def fetch_file(file: PretrainedFile, *, progress: bool = True) -> Path:
                     f"{path} is not the published {file.file_name}: {problem}; replace or delete it"
                 )
             return path
-    try:
-        return _download(file, cache_folder() / file.file_name, progress)
-    except (OSError, HTTPException, ValueError) as error:
-        raise UserError(_how_to_go_on(file, _reason(error))) from error
+    return None
 
 
 def cache_folder() -> Path:
@@ -112,7 +149,6 @@ def weights_folders() -> list[Path]:
 
 def _download(file: PretrainedFile, target: Path, progress: bool) -> Path:
     """Download under a temporary name, check, move. ValueError when what came is not the file."""
-    target.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{file.file_name}.", suffix=".part", dir=target.parent)
     partial = Path(name)
     try:
