@@ -123,7 +123,8 @@ def usable_cores() -> int:
 def worker_context() -> multiprocessing.context.BaseContext:
     """Return how workers start: never by forking this process.
 
-    A copy could not use its threads and its CUDA context. A fork server imports the readers once and each worker is forked from it, which takes milliseconds.
+    A copy could not use its threads and its CUDA context. A fork server imports the readers once and each
+    worker is forked from it, which takes milliseconds.
     """
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")

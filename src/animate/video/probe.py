@@ -81,6 +81,12 @@ def probe(path: Path | str) -> VideoInfo:
         return _describe(path, container, stream, packets)
 
 
+def codec_of(path: Path | str) -> str:
+    """Name the codec of a video, like ``h264`` or ``ffv1``. Raises ``UserError`` as :func:`probe`."""
+    with open_video(Path(path)) as container:
+        return video_stream(container, Path(path)).codec_context.codec.canonical_name
+
+
 def _demux(container: InputContainer, stream: VideoStream) -> _Packets:
     found = _Packets([], [], [], None)
     context = decoder(stream)
