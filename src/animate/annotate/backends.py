@@ -11,6 +11,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from animate.annotate.dlib import DlibFaces, DlibIdentity, DlibLandmarks
 from animate.annotate.puppets import PuppetIdentity, PuppetJoints
 from animate.errors import UserError
 
@@ -27,10 +28,21 @@ PUPPETS: Mapping[str, Callable[..., PointFinder]] = {
     "puppet_face": partial(PuppetJoints, kind="face"),
     "puppet_animal": partial(PuppetJoints, kind="animal"),
 }
-FACES: Mapping[str, Callable[..., BoxFinder]] = {}
-LANDMARKS: Mapping[str, Callable[..., PointFinder]] = {**PUPPETS}
+FACES: Mapping[str, Callable[..., BoxFinder]] = {
+    "dlib": DlibFaces,
+    "dlib-mmod": partial(DlibFaces, detector="mmod"),
+}
+LANDMARKS: Mapping[str, Callable[..., PointFinder]] = {
+    "dlib": DlibLandmarks,
+    "dlib-mmod": partial(DlibLandmarks, detector="mmod"),
+    **PUPPETS,
+}
 POSES: Mapping[str, Callable[..., PointFinder]] = {**PUPPETS}
-RECOGNISERS: Mapping[str, Callable[..., Recogniser]] = {"puppet": PuppetIdentity}
+RECOGNISERS: Mapping[str, Callable[..., Recogniser]] = {
+    "dlib": DlibIdentity,
+    "dlib-mmod": partial(DlibIdentity, detector="mmod"),
+    "puppet": PuppetIdentity,
+}
 MATTES: Mapping[str, Callable[..., Matter]] = {}
 
 

@@ -85,7 +85,7 @@ class PuppetIdentity:
                 code = read_identity(frames[n], KINDS[kind].name, seen.points[n], seen.found[n])
                 if code is not None:
                     embedding[n, _entries(int(kind), code)] = _ENTRY
-        return Identity(embedding, embedding.any(axis=1))
+        return Identity(embedding, np.any(embedding > 0.0, axis=1))
 
 
 def _read(frames: Frames) -> tuple[list[Spots], NDArray[np.int64]]:

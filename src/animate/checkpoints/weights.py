@@ -50,6 +50,8 @@ class PretrainedFile:
     """Of the weights, with what they were trained on."""
     without: str
     """The setting that does without this file."""
+    restriction: str = ""
+    """What the weights must not be used for; empty where nothing is known to be excluded."""
 
 
 WEIGHTS: Mapping[str, PretrainedFile] = {
@@ -85,6 +87,59 @@ WEIGHTS: Mapping[str, PretrainedFile] = {
         size=95_628_359,
         licence="Apache-2.0 (TensorFlow models, converted by torch-fidelity), trained on ImageNet-1k",
         without="leave fid and kid out of the metrics",
+    ),
+    "yunet": PretrainedFile(
+        file_name="face_detection_yunet_2023mar.onnx",
+        address="https://media.githubusercontent.com/media/opencv/opencv_zoo/main/models/"
+        "face_detection_yunet/face_detection_yunet_2023mar.onnx",
+        sha256="8f2383e4dd3cfbb4553ea8718107fc0423210dc964f9f4280604804ed2552fa4",
+        size=232_589,
+        licence="MIT (OpenCV Zoo), trained on WIDER FACE",
+        without="another back-end, like dlib",
+    ),
+    "keypoint_rcnn": PretrainedFile(
+        file_name="keypointrcnn_resnet50_fpn_coco-fc266e95.pth",
+        address="https://download.pytorch.org/models/keypointrcnn_resnet50_fpn_coco-fc266e95.pth",
+        sha256="fc266e953d2b302cdcbb9ae66f71f6b0d4649928bf02dc573961e361e4918926",
+        size=237_034_793,
+        licence="BSD-3-Clause (torchvision), trained on COCO train2017",
+        without="another back-end, or poses imported from OpenPose, COCO or MediaPipe files",
+    ),
+    "insightface": PretrainedFile(
+        file_name="buffalo_l.zip",
+        address="https://github.com/deepinsight/insightface/releases/download/v0.7/buffalo_l.zip",
+        sha256="80ffe37d8a5940d59a7384c201a2a38d4741f2f3c51eef46ebb28218a7b0ca2f",
+        size=288_621_354,
+        licence="InsightFace models, trained on WebFace and WIDER FACE",
+        without="another back-end, like dlib",
+        restriction="for non-commercial research only",
+    ),
+    "mediapipe_face": PretrainedFile(
+        file_name="face_landmarker.task",
+        address="https://storage.googleapis.com/mediapipe-models/face_landmarker/face_landmarker/"
+        "float16/1/face_landmarker.task",
+        sha256="64184e229b263107bc2b804c6625db1341ff2bb731874b0bcc2fe6544e0bc9ff",
+        size=3_758_596,
+        licence="Apache-2.0 (MediaPipe), trained on Google's own pictures",
+        without="another back-end, like dlib",
+    ),
+    "mediapipe_pose": PretrainedFile(
+        file_name="pose_landmarker_full.task",
+        address="https://storage.googleapis.com/mediapipe-models/pose_landmarker/pose_landmarker_full/"
+        "float16/1/pose_landmarker_full.task",
+        sha256="5134a3aad27a58b93da0088d431f366da362b44e3ccfbe3462b3827a839011b1",
+        size=9_398_198,
+        licence="Apache-2.0 (MediaPipe), trained on Google's own pictures",
+        without="another back-end, or poses imported from files",
+    ),
+    "mediapipe_selfie": PretrainedFile(
+        file_name="selfie_segmenter.tflite",
+        address="https://storage.googleapis.com/mediapipe-models/image_segmenter/selfie_segmenter/"
+        "float16/1/selfie_segmenter.tflite",
+        sha256="191ac9529ae506ee0beefa6b2c945a172dab9d07d1e802a290a4e4038226658b",
+        size=249_537,
+        licence="Apache-2.0 (MediaPipe), trained on Google's own pictures",
+        without="mattes imported from videos",
     ),
 }
 
