@@ -56,12 +56,13 @@ def _print(comparison: Comparison) -> None:
     from rich.text import Text
 
     from animate.reports.comparison_files import column_view
+    from animate.reports.comparison_notes import notes
 
     for one in comparison.runs:
         print(f"{one.label}: {one.folder}")
-    for warning in comparison.warnings:
+    for warning in notes(comparison):
         print(f"warning: {warning}")
-    table = Table(title=f"{comparison.clips} clips; differences from {comparison.runs[0].label}")
+    table = Table(title=f"{len(comparison.clips)} clips; differences from {comparison.runs[0].label}")
     for heading in ("metric", *(one.label for one in comparison.runs), "baselines"):
         table.add_column(Text(heading, overflow="fold"))
     for column in map(column_view, comparison.columns):
@@ -75,7 +76,9 @@ def _print(comparison: Comparison) -> None:
 
 def _cell(result: ResultView | None) -> str:
     if result is None:
-        return "not available"
+        return "–"
+    if result.unavailable:
+        return result.unavailable
     value = f"{result.value} best" if result.best else result.value
     lines = (value, f"{result.difference} {result.verdict}".strip(), result.interval)
     return "\n".join(line for line in lines if line)

@@ -37,7 +37,7 @@ class ClipView(NamedTuple):
 
 
 def main_metric(evaluation: Evaluation) -> Definition | None:
-    """The metric that clips are ranked by: ``l1``, else the first with a value for some clip, else none."""
+    """Choose what clips are ranked by: ``l1``, else the first with a value for some clip, else nothing."""
     ranked = [d for d in evaluation.definitions if any(_defined(c, MODEL, d.name) for c in evaluation.clips)]
     return next((d for d in ranked if d.name == MAIN), ranked[0] if ranked else None)
 
@@ -45,7 +45,7 @@ def main_metric(evaluation: Evaluation) -> Definition | None:
 def best_and_worst(
     evaluation: Evaluation, metric: Definition, recorder: Recorder | None
 ) -> list[tuple[str, list[ClipView]]]:
-    """The groups of clips to show, each with its heading; the ends of the ranking come first in each."""
+    """Group the clips to show, each group with its heading; the ends of the ranking come first in each."""
     ranked = [clip for clip in evaluation.clips if _defined(clip, MODEL, metric.name)]
     ranked.sort(key=lambda clip: clip.values[MODEL][metric.name], reverse=metric.higher_is_better)
     specification = number_format(_of(clip, MODEL, metric.name) for clip in ranked)

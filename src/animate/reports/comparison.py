@@ -12,7 +12,7 @@ import numpy as np
 from animate.errors import UserError
 from animate.metrics.bootstrap import paired_difference
 from animate.metrics.evaluation import MODEL, ClipResult, Evaluation
-from animate.reports.page import best_value
+from animate.reports.numbers import best_value
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,6 +47,8 @@ class Result:
 
     value: float
     """Over the common clips; for a metric over sets over all clips of the run. NaN: nothing was defined."""
+    unavailable: str
+    """Why it could not be computed; empty where it was."""
     difference: Difference | None
     """None for the first run, where it lacks the column, and for metrics without values per clip."""
     best: bool
@@ -63,7 +65,7 @@ class Column:
     key: Key
     definition: Definition
     results: list[Result | None]
-    """For each run; None where it has no such column, or could not compute it."""
+    """For each run; None where it has no such column."""
     baselines: dict[str, float]
     """By row, over the same clips, as the first run with this column has them."""
 
@@ -73,10 +75,9 @@ class Comparison:
     """All of it."""
 
     runs: list[Run]
-    clips: int
-    """How many all runs have in common, by name and number of frames."""
+    clips: set[str]
+    """Names of those that all runs have in common, with the same number of frames."""
     columns: list[Column]
-    warnings: list[str]
 
 
 def compare(runs: Sequence[Run]) -> Comparison:
@@ -89,10 +90,9 @@ def compare(runs: Sequence[Run]) -> Comparison:
     common = common_clips(runs)
     if not common:
         raise UserError("the runs have no clip in common, by name and number of frames; compare others")
-    keys = list(dict.fromkeys(key for run in runs for key in _definitions(run.evaluation)))
+    keys = list(dict.fromkeys(key for run in runs for key in definitions(run.evaluation)))
     columns = [_column(key, _label(key, keys), runs, common) for key in keys]
-    warnings = [*_uncommon(runs, common), *_kept_apart(keys, runs), *_over_sets(columns, runs, common)]
-    return Comparison(list(runs), len(common), columns, warnings)
+    return Comparison(list(runs), common, columns)
 
 
 def common_clips(runs: Sequence[Run]) -> set[str]:
@@ -101,7 +101,8 @@ def common_clips(runs: Sequence[Run]) -> set[str]:
     return {name for name, _ in set.intersection(*sets)}
 
 
-def _definitions(evaluation: Evaluation) -> dict[Key, Definition]:
+def definitions(evaluation: Evaluation) -> dict[Key, Definition]:
+    """Collect the columns of an evaluation by what they mean."""
     place = [_words(evaluation.provenance.get(name)) for name in ("crop", "codec")]
     return {Key(d.name, d.text, d.backend, *place): d for d in evaluation.definitions}
 
@@ -116,12 +117,11 @@ def _label(key: Key, keys: Sequence[Key]) -> str:
 
 
 def _column(key: Key, label: str, runs: Sequence[Run], common: set[str]) -> Column:
-    having = [run if _has(run, key) else None for run in runs]
+    having = [run if key in definitions(run.evaluation) else None for run in runs]
     values = [math.nan if run is None else _value(run.evaluation, MODEL, key.name, common) for run in having]
-    first = next(run for run in runs if key in _definitions(run.evaluation)).evaluation
-    definition = _definitions(first)[key]
+    first = next(run for run in having if run is not None).evaluation
+    definition = definitions(first)[key]
     best = best_value(values, definition.higher_is_better)
-    several = sum(run is not None for run in having) > 1
     results: list[Result | None] = []
     for run, value in zip(having, values, strict=True):
         if run is None:
@@ -129,13 +129,14 @@ def _column(key: Key, label: str, runs: Sequence[Run], common: set[str]) -> Colu
             continue
         difference = _difference(run, having[0], key.name, common)
         verdict = _verdict(difference, definition.higher_is_better)
-        results.append(Result(value, difference, several and value == best, verdict))
-    baselines = {row: _value(first, row, key.name, common) for row in first.rows if row != MODEL}
-    return Column(label, key, definition, results, baselines)
+        reason = run.evaluation.unavailable.get(key.name, "")
+        results.append(Result(value, reason, difference, value == best, verdict))
+    return Column(label, key, definition, results, _baselines(first, key.name, common))
 
 
-def _has(run: Run, key: Key) -> bool:
-    return key in _definitions(run.evaluation) and key.name in run.evaluation.rows.get(MODEL, {})
+def _baselines(evaluation: Evaluation, metric: str, common: set[str]) -> dict[str, float]:
+    values = {row: _value(evaluation, row, metric, common) for row in evaluation.rows if row != MODEL}
+    return {row: value for row, value in values.items() if not math.isnan(value)}
 
 
 def _value(evaluation: Evaluation, row: str, metric: str, common: set[str]) -> float:
@@ -175,7 +176,7 @@ def _difference(run: Run, first: Run | None, metric: str, common: set[str]) -> D
 
 
 def _finite(evaluation: Evaluation, metric: str, common: set[str]) -> dict[str, ClipResult]:
-    """The common clips in which the metric is a finite number."""
+    """Pick the common clips in which the metric is a finite number."""
     return {
         clip.name: clip
         for clip in evaluation.clips
@@ -187,43 +188,3 @@ def _verdict(difference: Difference | None, higher_is_better: bool) -> str:
     if difference is None or not (difference.low > 0 or difference.high < 0):
         return ""
     return "better" if (difference.value > 0) == higher_is_better else "worse"
-
-
-def _uncommon(runs: Sequence[Run], common: set[str]) -> list[str]:
-    left_out = [(run, sum(clip.name not in common for clip in run.evaluation.clips)) for run in runs]
-    counted = ", ".join(f"{count} of {run.label}" for run, count in left_out if count)
-    if not counted:
-        return []
-    return [
-        f"compared over the {len(common)} clips that all runs have with the same number of frames;"
-        f" left out: {counted}"
-    ]
-
-
-def _kept_apart(keys: Sequence[Key], runs: Sequence[Run]) -> list[str]:
-    """Name the metrics that go by one name under several definitions, and what differs."""
-    found = []
-    for name in dict.fromkeys(key.name for key in keys):
-        same = [key for key in keys if key.name == name]
-        if len(same) > 1:
-            fields = [field for field in Key._fields if len({getattr(key, field) for key in same}) > 1]
-            whose = "; ".join(
-                f"({i}) {', '.join(run.label for run in runs if key in _definitions(run.evaluation))}"
-                for i, key in enumerate(same, 1)
-            )
-            found.append(f"{name} has {len(same)} definitions, kept apart ({', '.join(fields)}): {whose}")
-    return found
-
-
-def _over_sets(columns: Sequence[Column], runs: Sequence[Run], common: set[str]) -> list[str]:
-    """Name the metrics over sets where the runs' sets differ."""
-    if all(clip.name in common for run in runs for clip in run.evaluation.clips):
-        return []
-    names = [
-        column.label
-        for column in columns
-        if not any(
-            column.key.name in clip.values.get(MODEL, {}) for run in runs for clip in run.evaluation.clips
-        )
-    ]
-    return [f"over all clips of each run, which differ: {', '.join(names)}"] if names else []

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from markupsafe import Markup
 
+from animate.reports.comparison_notes import notes
 from animate.reports.numbers import interval, number_format, shown
 from animate.reports.record import write_json
 from animate.reports.render import DefinitionView, describe, render
@@ -29,6 +30,7 @@ class ResultView(NamedTuple):
     """A run in a column, in words."""
 
     value: str
+    unavailable: str
     best: bool
     difference: str
     interval: str
@@ -56,9 +58,9 @@ def write_comparison(comparison: Comparison, folder: Path) -> None:
     page = render(
         "compare.html",
         title=" · ".join(run.label for run in comparison.runs),
-        warnings=comparison.warnings,
+        warnings=notes(comparison),
         runs=comparison.runs,
-        clips=comparison.clips,
+        clips=len(comparison.clips),
         columns=[column_view(column) for column in comparison.columns],
     )
     (folder / PAGE).write_text(page, encoding="utf-8", errors="backslashreplace")
@@ -84,9 +86,10 @@ def column_view(column: Column) -> ColumnView:
 def _result_view(result: Result, specification: str, reach: float) -> ResultView:
     value, difference = shown(result.value, specification), result.difference
     if difference is None:
-        return ResultView(value, result.best, "", "", 0, "", Markup(""))
+        return ResultView(value, result.unavailable, result.best, "", "", 0, "", Markup(""))
     return ResultView(
         value,
+        result.unavailable,
         result.best,
         shown(difference.value, f"+{specification}"),
         interval(difference.low, difference.high, f"+{specification}"),
@@ -102,8 +105,8 @@ def _record(comparison: Comparison) -> dict[str, Any]:
         "version": VERSION,
         "runs": [{"label": run.label, "folder": str(run.folder.resolve())} for run in comparison.runs],
         "first": comparison.runs[0].label,
-        "clips": comparison.clips,
-        "warnings": comparison.warnings,
+        "clips": sorted(comparison.clips),
+        "warnings": notes(comparison),
         "columns": [_column_record(column, comparison) for column in comparison.columns],
     }
 
@@ -127,6 +130,7 @@ def _result_record(result: Result) -> dict[str, Any]:
     difference: Difference | None = result.difference
     return {
         "value": result.value,
+        "unavailable": result.unavailable,
         "best": result.best,
         "difference": None if difference is None else difference._asdict(),
     }
@@ -139,7 +143,7 @@ _HEADER = (
 
 
 def _write_table(comparison: Comparison, path: Path) -> None:
-    """A line for each run and column, numbers in full precision, what is not defined empty."""
+    """Write a line for each run and column, numbers in full precision, what is not defined empty."""
     with path.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
         writer = csv.writer(file)
         writer.writerow(_HEADER)

@@ -12,6 +12,14 @@ _DIGITS = 4
 _SMALL, _LARGE = 1e-4, 1e7
 
 
+def best_value(values: Iterable[float], higher_is_better: bool) -> float:
+    """Return the best of the values that are defined; NaN where none is better than another."""
+    defined = {value for value in values if not math.isnan(value)}
+    if len(defined) < 2:
+        return math.nan
+    return max(defined) if higher_is_better else min(defined)
+
+
 def number_format(values: Iterable[float]) -> str:
     """Choose a format specification under which the largest of the values has four significant digits."""
     largest = max((abs(value) for value in values if math.isfinite(value)), default=0.0)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from animate.metrics.evaluation import COPY_FIRST_FRAME, MODEL, ClipResult, Evaluation, Summary
 from animate.reports.clips import ClipView, best_and_worst, main_metric
-from animate.reports.numbers import interval, number_format, shown
+from animate.reports.numbers import best_value, interval, number_format, shown
 from animate.reports.render import DefinitionView, describe, render
 from animate.reports.svg import histogram
 
@@ -108,7 +108,7 @@ def report_page(evaluation: Evaluation, recorder: Recorder | None, side_by_side:
 
 
 def row_names(evaluation: Evaluation) -> list[str]:
-    """The rows, the model first."""
+    """List the rows, the model first."""
     return [MODEL, *(row for row in evaluation.rows if row != MODEL)]
 
 
@@ -131,24 +131,18 @@ def _undefined(evaluation: Evaluation) -> dict[str, str]:
 def _metric(definition: Definition, evaluation: Evaluation, rows: Sequence[str]) -> MetricView:
     summaries = [evaluation.rows.get(row, {}).get(definition.name, _NOTHING) for row in rows]
     specification = number_format(summary.value for summary in summaries)
-    best = best_value([summary.value for summary in summaries], definition.higher_is_better)
+    best = best_value((summary.value for summary in summaries), definition.higher_is_better)
     cells = [
         Cell(
             shown(summary.value, specification),
             interval(summary.low, summary.high, specification),
             summary.frames,
             summary.missing,
-            len(rows) > 1 and summary.value == best,
+            summary.value == best,
         )
         for summary in summaries
     ]
     return MetricView(describe(definition), cells, evaluation.unavailable.get(definition.name, ""))
-
-
-def best_value(values: Sequence[float], higher_is_better: bool) -> float:
-    """The best of the values that are defined; NaN when none is."""
-    defined = [value for value in values if not math.isnan(value)]
-    return (max if higher_is_better else min)(defined, default=math.nan)
 
 
 def _entry(name: str, value: Any) -> Entry:

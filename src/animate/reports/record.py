@@ -132,7 +132,7 @@ def _number(value: Any) -> float:
 
 
 def write_per_clip(evaluation: Evaluation, path: Path) -> None:
-    """Write ``per_clip.csv``: ``clip``, ``frames``, a column for each metric, then ``metric@row`` for baselines.
+    """Write ``per_clip.csv``: ``clip``, ``frames``, a column for each metric, ``metric@row`` for baselines.
 
     Numbers stand in full precision; a cell is empty where a metric is not defined or has no value per clip.
     """

@@ -58,7 +58,8 @@ class Recorder:
 
         Args:
             clip: name of the clip.
-            source: (N, 3, H, W) in [0, 1], on any device; so are the others. All frames of a clip have one size.
+            source: (N, 3, H, W) in [0, 1], on any device; so are the others. All frames of a clip have one
+                size.
             target: what the prediction should be.
             prediction: what the model made.
 

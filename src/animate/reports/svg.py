@@ -62,12 +62,11 @@ def bin_edges(values: NDArray[np.float64], count: int) -> NDArray[np.float64]:
 
 
 def _bar(number: int, count: int, edges: NDArray[np.float64], highest: int, specification: str) -> str:
-    width = _WIDTH / (len(edges) - 1)
-    height = (_BASE - _TOP) * count / highest
+    width, height = _WIDTH / (len(edges) - 1), (_BASE - _TOP) * count / highest
     span = f"{shown(edges[number], specification)} to {shown(edges[number + 1], specification)}"
     return (
-        f'<rect class="bar" x="{number * width + 0.75:.2f}" y="{_BASE - height:.2f}" width="{width - 1.5:.2f}"'
-        f' height="{height:.2f}"><title>{span}: {count}</title></rect>'
+        f'<rect class="bar" x="{number * width + 0.75:.2f}" width="{width - 1.5:.2f}"'
+        f' y="{_BASE - height:.2f}" height="{height:.2f}"><title>{span}: {count}</title></rect>'
     )
 
 
