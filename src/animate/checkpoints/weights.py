@@ -63,6 +63,84 @@ WEIGHTS: Mapping[str, PretrainedFile] = {
         licence="BSD-3-Clause (torchvision), trained on ImageNet-1k",
         without="perceptual=random",
     ),
+    "alexnet": PretrainedFile(
+        file_name="alexnet-owt-7be5be79.pth",
+        address="https://download.pytorch.org/models/alexnet-owt-7be5be79.pth",
+        sha256="7be5be791159472b1fbf3c69796f7cb30dca7ad8466c2df70058c37116cdee02",
+        size=244_408_911,
+        licence="BSD-3-Clause (torchvision), trained on ImageNet-1k",
+        without="leave lpips_alex out of the metrics",
+    ),
+    "vgg16": PretrainedFile(
+        file_name="vgg16-397923af.pth",
+        address="https://download.pytorch.org/models/vgg16-397923af.pth",
+        sha256="397923af8e79cdbb6a7127f12361acd7a2f83e06b05044ddf496e83de57a5bf0",
+        size=553_433_881,
+        licence="BSD-3-Clause (torchvision), trained on ImageNet-1k",
+        without="leave lpips_vgg out of the metrics",
+    ),
+    "fid_inception": PretrainedFile(
+        file_name="weights-inception-2015-12-05-6726825d.pth",
+        address="https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/"
+        "weights-inception-2015-12-05-6726825d.pth",
+        sha256="6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2",
+        size=95_628_359,
+        licence="Apache-2.0 (TensorFlow models, converted by torch-fidelity), trained on ImageNet-1k",
+        without="leave fid and kid out of the metrics",
+    ),
+    "yunet": PretrainedFile(
+        file_name="face_detection_yunet_2023mar.onnx",
+        address="https://media.githubusercontent.com/media/opencv/opencv_zoo/main/models/"
+        "face_detection_yunet/face_detection_yunet_2023mar.onnx",
+        sha256="8f2383e4dd3cfbb4553ea8718107fc0423210dc964f9f4280604804ed2552fa4",
+        size=232_589,
+        licence="MIT (OpenCV Zoo), trained on WIDER FACE",
+        without="another back-end, like dlib",
+    ),
+    "keypoint_rcnn": PretrainedFile(
+        file_name="keypointrcnn_resnet50_fpn_coco-fc266e95.pth",
+        address="https://download.pytorch.org/models/keypointrcnn_resnet50_fpn_coco-fc266e95.pth",
+        sha256="fc266e953d2b302cdcbb9ae66f71f6b0d4649928bf02dc573961e361e4918926",
+        size=237_034_793,
+        licence="BSD-3-Clause (torchvision), trained on COCO train2017",
+        without="another back-end, or poses imported from OpenPose, COCO or MediaPipe files",
+    ),
+    "insightface": PretrainedFile(
+        file_name="buffalo_l.zip",
+        address="https://github.com/deepinsight/insightface/releases/download/v0.7/buffalo_l.zip",
+        sha256="80ffe37d8a5940d59a7384c201a2a38d4741f2f3c51eef46ebb28218a7b0ca2f",
+        size=288_621_354,
+        licence="InsightFace models, trained on WebFace and WIDER FACE",
+        without="another back-end, like dlib",
+        restriction="for non-commercial research only",
+    ),
+    "mediapipe_face": PretrainedFile(
+        file_name="face_landmarker.task",
+        address="https://storage.googleapis.com/mediapipe-models/face_landmarker/face_landmarker/"
+        "float16/1/face_landmarker.task",
+        sha256="64184e229b263107bc2b804c6625db1341ff2bb731874b0bcc2fe6544e0bc9ff",
+        size=3_758_596,
+        licence="Apache-2.0 (MediaPipe), trained on Google's own pictures",
+        without="another back-end, like dlib",
+    ),
+    "mediapipe_pose": PretrainedFile(
+        file_name="pose_landmarker_full.task",
+        address="https://storage.googleapis.com/mediapipe-models/pose_landmarker/pose_landmarker_full/"
+        "float16/1/pose_landmarker_full.task",
+        sha256="5134a3aad27a58b93da0088d431f366da362b44e3ccfbe3462b3827a839011b1",
+        size=9_398_198,
+        licence="Apache-2.0 (MediaPipe), trained on Google's own pictures",
+        without="another back-end, or poses imported from files",
+    ),
+    "mediapipe_selfie": PretrainedFile(
+        file_name="selfie_segmenter.tflite",
+        address="https://storage.googleapis.com/mediapipe-models/image_segmenter/selfie_segmenter/"
+        "float16/1/selfie_segmenter.tflite",
+        sha256="191ac9529ae506ee0beefa6b2c945a172dab9d07d1e802a290a4e4038226658b",
+        size=249_537,
+        licence="Apache-2.0 (MediaPipe), trained on Google's own pictures",
+        without="mattes imported from videos",
+    ),
 }
 
 
