@@ -12,7 +12,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from animate.annotate.dlib import DlibFaces, DlibIdentity, DlibLandmarks
+from animate.annotate.insightface import InsightFaces, InsightIdentity, InsightLandmarks
+from animate.annotate.keypoint_rcnn import KeypointRcnn
+from animate.annotate.mediapipe import MediaPipeLandmarks, MediaPipeMattes, MediaPipePose
 from animate.annotate.puppets import PuppetIdentity, PuppetJoints
+from animate.annotate.yunet import YuNetFaces, YuNetLandmarks
 from animate.errors import UserError
 
 if TYPE_CHECKING:
@@ -31,19 +35,29 @@ PUPPETS: Mapping[str, Callable[..., PointFinder]] = {
 FACES: Mapping[str, Callable[..., BoxFinder]] = {
     "dlib": DlibFaces,
     "dlib-mmod": partial(DlibFaces, detector="mmod"),
+    "insightface": InsightFaces,
+    "yunet": YuNetFaces,
 }
 LANDMARKS: Mapping[str, Callable[..., PointFinder]] = {
     "dlib": DlibLandmarks,
     "dlib-mmod": partial(DlibLandmarks, detector="mmod"),
+    "insightface": InsightLandmarks,
+    "mediapipe": MediaPipeLandmarks,
+    "yunet": YuNetLandmarks,
     **PUPPETS,
 }
-POSES: Mapping[str, Callable[..., PointFinder]] = {**PUPPETS}
+POSES: Mapping[str, Callable[..., PointFinder]] = {
+    "keypoint_rcnn": KeypointRcnn,
+    "mediapipe": MediaPipePose,
+    **PUPPETS,
+}
 RECOGNISERS: Mapping[str, Callable[..., Recogniser]] = {
     "dlib": DlibIdentity,
     "dlib-mmod": partial(DlibIdentity, detector="mmod"),
+    "insightface": InsightIdentity,
     "puppet": PuppetIdentity,
 }
-MATTES: Mapping[str, Callable[..., Matter]] = {}
+MATTES: Mapping[str, Callable[..., Matter]] = {"mediapipe": MediaPipeMattes}
 
 
 def faces(name: str, **options: Any) -> BoxFinder:

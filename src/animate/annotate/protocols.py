@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Box(NamedTuple):
-    """A rectangle in the project's coordinates: x and y in [-1, 1], the corner pixels' centres at -1 and 1."""
+    """A rectangle in the project's coordinates: x and y in [-1, 1], corner pixels' centres at -1 and 1."""
 
     left: float
     top: float

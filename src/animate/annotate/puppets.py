@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from animate.annotate.protocols import Identity, Pose
-from animate.data.synthetic.kinds import KINDS
+from animate.data.synthetic.kinds import KINDS, kind_named
 from animate.data.synthetic.markers import marker_pixels
 from animate.data.synthetic.palette import GARMENTS, garment_digits
 from animate.data.synthetic.readback import read_identity
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from animate.annotate.protocols import Frames
-    from animate.data.synthetic.markers import Spots
+    from animate.data.synthetic.markers import MarkerPixels, Spots
 
 VERSION = "1"
 """Counts changes of what is found."""
@@ -50,17 +50,13 @@ class PuppetJoints:
 
     def __call__(self, frames: Frames) -> Pose:
         """See ``PointFinder``. A point's score is the share of its marker's disc that is there."""
-        parts, chosen = _read(frames)
+        pixels = marker_pixels(frames)
         if self._kind:
-            parts = [part for part, kind in zip(parts, KINDS, strict=True) if kind.name == self._kind]
-            kept = [np.ones(len(frames), np.bool_)]
+            spots = [pixels.spots(len(kind_named(self._kind).joints))]
         else:
-            kept = [chosen == i for i in range(len(KINDS))]
-        columns = [keep[:, None] for keep in kept]
-        found = np.concatenate([p.found & keep for p, keep in zip(parts, columns, strict=True)], axis=1)
-        points = np.concatenate([part.points for part in parts], axis=1)
-        score = np.concatenate([part.covered for part in parts], axis=1)
-        return Pose(self.layout, np.where(found[..., None], points, np.float32(0)), found, score * found)
+            spots = _each_kind(pixels, _which_kind(pixels))
+        points, found, covered = (np.concatenate(values, axis=1) for values in zip(*spots, strict=True))
+        return Pose(self.layout, points, found, covered)
 
 
 class PuppetIdentity:
@@ -77,7 +73,9 @@ class PuppetIdentity:
 
     def __call__(self, frames: Frames) -> Identity:
         """See ``Recogniser``. Not found where no kind fits or a garment cannot be seen."""
-        spots, chosen = _read(frames)
+        pixels = marker_pixels(frames)
+        chosen = _which_kind(pixels)
+        spots = _each_kind(pixels, chosen)
         embedding = np.zeros((len(frames), len(KINDS) + 3 * len(GARMENTS)), np.float32)
         for n, kind in enumerate(chosen):
             if kind >= 0:
@@ -88,13 +86,15 @@ class PuppetIdentity:
         return Identity(embedding, np.any(embedding > 0.0, axis=1))
 
 
-def _read(frames: Frames) -> tuple[list[Spots], NDArray[np.int64]]:
-    """Read frames as each of the kinds, and tell (N,) which kind it is; -1 where none fits."""
-    pixels = marker_pixels(frames)
-    counts = [len(kind.joints) for kind in KINDS]
-    fits = np.stack([pixels.fit(count) for count in counts])
-    chosen = np.where(fits.max(axis=0) >= _FITS, fits.argmax(axis=0), -1)
-    return [pixels.spots(count) for count in counts], chosen
+def _which_kind(pixels: MarkerPixels) -> NDArray[np.int64]:
+    """Tell (N,) which kind of figure each picture shows; -1 where none fits."""
+    fits = np.stack([pixels.fit(len(kind.joints)) for kind in KINDS])
+    return np.where(fits.max(axis=0) >= _FITS, fits.argmax(axis=0), -1)
+
+
+def _each_kind(pixels: MarkerPixels, chosen: NDArray[np.int64]) -> list[Spots]:
+    """Find the joints of each kind, in the pictures that show it."""
+    return [pixels.only(chosen == i).spots(len(kind.joints)) for i, kind in enumerate(KINDS)]
 
 
 def _entries(kind: int, identity: int) -> list[int]:

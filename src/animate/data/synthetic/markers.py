@@ -6,7 +6,7 @@ further work is done on a list of them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import cv2
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 _PURE = 0.78
 """Saturation from which a pixel is a marker's; the art stays below ``palette.MAX_SATURATION``."""
+_LEAST_CHROMA = np.floor(_PURE * np.arange(256)).astype(np.uint8)
+"""The same as a difference between strongest and weakest colour, for each value of the strongest."""
 _BRIGHT = 90
 _COVERED = 0.3
 """Share of a marker's disc that has to be there."""
@@ -71,23 +73,35 @@ class MarkerPixels:
         Each is the densest place of the pixels of its hue, moved to their mean nearby, as long as enough of
         its disc is there.
         """
-        group = self.picture * joints + _nearest_joint(self.hue, joints)
+        present, group = np.unique(self.picture * joints + self._nearest(joints), return_inverse=True)
         radius = MARKER_RADIUS * np.maximum(np.array(self.size[::-1]) - 1, 1) / 2.0
-        centre = self._densest(group, self.count * joints, radius)
+        centre = self._densest(group, len(present), radius)
+        number = np.zeros(len(present), np.int64)
         for _ in range(_ROUNDS):
             near = np.all(np.abs(self.place - centre[group]) <= np.ceil(_REACH * radius), axis=1)
-            number = np.bincount(group[near], minlength=len(centre))
+            number = np.bincount(group[near], minlength=len(centre)).astype(np.int64)
             sums = [np.bincount(group[near], self.place[near, axis], len(centre)) for axis in (0, 1)]
             centre = np.stack(sums, axis=1) / np.maximum(number, 1)[:, None]
         share = number / (np.pi * radius.prod())
-        found = share >= _COVERED
-        points = np.where(found[:, None], centre * MARKER_RADIUS / radius - 1.0, 0.0)
+        seen = share >= _COVERED
+        points = np.zeros((self.count * joints, 2), np.float32)
+        covered = np.zeros(self.count * joints, np.float32)
+        points[present[seen]] = centre[seen] * MARKER_RADIUS / radius - 1.0
+        covered[present[seen]] = np.minimum(share[seen], 1.0)
         shape = (self.count, joints)
-        return Spots(
-            points.astype(np.float32).reshape(*shape, 2),
-            found.reshape(shape),
-            np.where(found, np.minimum(share, 1.0), 0.0).astype(np.float32).reshape(shape),
-        )
+        return Spots(points.reshape(*shape, 2), covered.reshape(shape) > 0.0, covered.reshape(shape))
+
+    def only(self, pictures: NDArray[np.bool_]) -> MarkerPixels:
+        """Leave out the pixels of some of the N pictures."""
+        keep = pictures[self.picture]
+        return replace(self, picture=self.picture[keep], place=self.place[keep], hue=self.hue[keep])
+
+    def _nearest(self, joints: int) -> NDArray[np.int64]:
+        """Tell (M,) the joint whose marker's hue is nearest."""
+        colours = np.array(marker_colours(joints), dtype=np.float32)
+        own = cv2.cvtColor(colours[None], cv2.COLOR_RGB2HSV)[0, :, 0] / 360.0
+        joint_of_step = np.argsort(np.rint(own * joints).astype(np.int64) % joints)
+        return np.asarray(joint_of_step[np.rint(self.hue * joints).astype(np.int64) % joints])
 
     def _densest(
         self, group: NDArray[np.int64], groups: int, radius: NDArray[np.float64]
@@ -101,26 +115,20 @@ class MarkerPixels:
         counts = counts.astype(np.float32)
         blocks = counts[:, 1:] + counts[:, :-1]
         blocks = blocks[:, :, 1:] + blocks[:, :, :-1]
-        row, column = np.divmod(blocks.reshape(groups, -1).argmax(axis=1), columns - 1)
+        row, column = np.divmod(
+            blocks.reshape(groups, (rows - 1) * (columns - 1)).argmax(axis=1), columns - 1
+        )
         return np.stack([column, row], axis=1) * radius
 
 
 def marker_pixels(pictures: NDArray[np.uint8]) -> MarkerPixels:
     """Find the pixels of markers in (N, H, W, 3) uint8 RGB."""
-    red, green, blue = (pictures[..., i] for i in range(3))
+    red, green, blue = (np.ascontiguousarray(pictures[..., i]) for i in range(3))
     high = np.maximum(np.maximum(red, green), blue)
     low = np.minimum(np.minimum(red, green), blue)
-    pure = (high - low > _PURE * high.astype(np.float32)) & (high > _BRIGHT)
+    pure = (high - low > _LEAST_CHROMA[high]) & (high > _BRIGHT)
     picture, y, x = np.nonzero(pure)
     colours = pictures[pure].astype(np.float32)
     hue = cv2.cvtColor(colours[None], cv2.COLOR_RGB2HSV)[0, :, 0] if len(colours) else np.zeros(0, np.float32)
     place = np.stack([x, y], axis=1).astype(np.float64)
     return MarkerPixels(len(pictures), pictures.shape[1:3], picture, place, hue / np.float32(360.0))
-
-
-def _nearest_joint(hue: NDArray[np.float32], joints: int) -> NDArray[np.int64]:
-    """Tell the joint whose marker's hue is nearest."""
-    colours = np.array(marker_colours(joints), dtype=np.float32)
-    own = cv2.cvtColor(colours[None], cv2.COLOR_RGB2HSV)[0, :, 0] / 360.0
-    joint_of_step = np.argsort(np.rint(own * joints).astype(np.int64) % joints)
-    return np.asarray(joint_of_step[np.rint(hue * joints).astype(np.int64) % joints])
