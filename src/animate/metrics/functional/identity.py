@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 
 def csim(prediction: Tensor, target: Tensor) -> Tensor:
     """Cosine of the angle between embeddings, in [-1, 1]; 0 where one of them is zero."""
-    return F.cosine_similarity(prediction.double(), target.double(), dim=1)
+    cosine: Tensor = F.cosine_similarity(prediction.double(), target.double(), dim=1)
+    return cosine
 
 
 def aed(prediction: Tensor, target: Tensor) -> Tensor:
     """Average Euclidean distance: the distance of embeddings."""
-    return torch.linalg.vector_norm(prediction.double() - target.double(), dim=1)
+    return aed_squared(prediction, target).sqrt()
 
 
 def aed_squared(prediction: Tensor, target: Tensor) -> Tensor:
@@ -35,5 +35,5 @@ def identified(queries: Tensor, gallery: Tensor, threshold: float) -> Tensor:
 
     """
     # Row by row and by differences: exact for equal vectors, and no (C, C, D) in memory.
-    nearest = [int((gallery - query).norm(dim=1).argmin()) for query in queries]
-    return torch.linalg.vector_norm(gallery[nearest] - gallery, dim=1) <= threshold
+    nearest = [int(aed(query, gallery).argmin()) for query in queries]
+    return aed(gallery[nearest], gallery) <= threshold

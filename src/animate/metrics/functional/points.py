@@ -83,7 +83,7 @@ def pck(
 
 
 def _distance(a: Tensor, b: Tensor) -> Tensor:
-    return torch.linalg.vector_norm((a - b).double(), dim=-1)
+    return (a - b).double().square().sum(-1).sqrt()
 
 
 def _positive(length: Tensor, defined: Tensor) -> Tensor:

@@ -5,6 +5,8 @@ Pictures are ``(N, C, H, W)`` in [0, 1], points ``(N, J, 2)`` in pixels; results
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import cv2
 import numpy as np
 import torch
@@ -13,6 +15,9 @@ from torch import Tensor
 from animate.errors import UserError
 from animate.ops.grid import pixel_grid
 from animate.ops.warp import warp
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 LEAST_SIDE = 12
 """The longer side of the smallest picture in which OpenCV finds DIS optical flow."""
@@ -53,16 +58,21 @@ def optical_flow(pictures: Tensor, others: Tensor) -> Tensor:
         raise UserError(
             f"warping_error needs pictures of at least {LEAST_SIDE} px, not {width}x{height}; drop it"
         )
-    # Made anew for each call: it cannot be pickled, and takes next to no time.
-    finder = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     pairs = zip(_luma(pictures), _luma(others), strict=True)
-    # The stubs demand a flow to start from; without one it is found from coarse to fine.
-    flows = [finder.calc(one, other, None).transpose(2, 0, 1) for one, other in pairs]  # type: ignore[call-overload]
+    flows = [_dis(one, other).transpose(2, 0, 1) for one, other in pairs]
     stacked = np.stack(flows) if flows else np.zeros((0, 2, height, width), np.float32)
     return torch.from_numpy(stacked).to(pictures.device)
 
 
-def _luma(pictures: Tensor) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+def _dis(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Flow (H, W, 2) of one pair; by an object of its own, for what it found before leaks into the next."""
+    finder = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    # The stubs demand a flow to start from; without one it is found from coarse to fine.
+    flow = finder.calc(one, other, None)  # type: ignore[call-overload]
+    return np.asarray(flow, dtype=np.float32)
+
+
+def _luma(pictures: Tensor) -> NDArray[np.uint8]:
     weights = pictures.new_tensor(_LUMA).view(3, 1, 1)
     grey = (pictures.detach() * weights).sum(1).clamp(0, 1) * 255
     return np.asarray(grey.round().byte().cpu().numpy(), dtype=np.uint8)
