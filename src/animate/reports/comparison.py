@@ -164,14 +164,9 @@ def _difference(run: Run, first: Run | None, metric: str, common: set[str]) -> D
     names = sorted(ours.keys() & theirs.keys())
     if not names:
         return None
-    a, b, weights = (
-        np.asarray(values, np.float64)
-        for values in (
-            [ours[name].values[MODEL][metric] for name in names],
-            [theirs[name].values[MODEL][metric] for name in names],
-            [ours[name].frames for name in names],
-        )
-    )
+    a = [ours[name].values[MODEL][metric] for name in names]
+    b = [theirs[name].values[MODEL][metric] for name in names]
+    weights = [ours[name].frames for name in names]
     return Difference(*paired_difference(a, b, weights), len(names))
 
 
