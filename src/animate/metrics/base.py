@@ -46,7 +46,11 @@ class FrameScores(NamedTuple):
 
 
 class VideoMetric(Metric):
-    """A metric over the frames of videos: added to batch by batch, equal on one process and on many."""
+    """A metric over the frames of videos: added to batch by batch, equal on one process and on many.
+
+    What it remembers between batches :meth:`reset` replaces by new objects, so that a shallow copy that is
+    reset shares the networks and nothing else.
+    """
 
     full_state_update = False
     needs: frozenset[str] = frozenset()
@@ -74,7 +78,7 @@ class FrameMetric(VideoMetric):
     """The mean over frames of a per-frame value: float64 sums and counts, added up across processes.
 
     Every frame counts once, so the result does not depend on how frames were put into batches or on which
-    process.
+    process. A prediction that holds NaN or infinity makes the whole result NaN: it is no frame to leave out.
     """
 
     total: Tensor
@@ -94,15 +98,14 @@ class FrameMetric(VideoMetric):
 
     def update(self, frames: Evaluated) -> None:
         """See :class:`VideoMetric`."""
-        self.add(self.per_frame(frames))
-
-    def add(self, scores: FrameScores) -> None:
-        """Add what :meth:`per_frame` returned, for those who need the single values as well."""
+        scores = self.per_frame(frames)
         defined = ~scores.value.isnan()
         self.total += scores.value[defined].sum()
         self.count += defined.sum()
         if scores.missing is not None:
             self.missing += scores.missing.sum()
+        if not frames["prediction"].isfinite().all():
+            self.total += torch.nan
 
     def compute(self) -> Tensor:
         """See :class:`VideoMetric`."""

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any, cast
 
+import torch
 from pytorch_lightning import Callback
 from typing_extensions import override
 
 from animate.metrics import L1
+from animate.metrics.scorer import evaluated
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    import torch
     from pytorch_lightning import LightningModule, Trainer
 
-    from animate.metrics import FrameMean
-    from animate.types import StepOutput
+    from animate.metrics import MetricSet, VideoMetric
+    from animate.types import Evaluated, StepOutput
+
+log = logging.getLogger(__name__)
 
 
 class Metrics(Callback):
@@ -26,24 +28,31 @@ class Metrics(Callback):
     and ``l1_ratio``, their quotient: below 1 the model is better than doing nothing.
 
     Args:
-        metrics: by name. They live here and not in the module, so that no checkpoint carries them.
+        metrics: they live here and not in the module, so that no checkpoint carries them. Those that read
+            more than a step returns, because they need a back-end or a network, belong into an evaluation:
+            here they are left out, with a warning.
 
     """
 
-    def __init__(self, metrics: Mapping[str, FrameMean] | None = None) -> None:
-        self.metrics: dict[str, FrameMean] = {"l1": L1(), **(metrics or {})}
+    def __init__(self, metrics: MetricSet | None = None) -> None:
+        self.metrics: dict[str, VideoMetric] = {"l1": L1()}
+        for metric in metrics.metrics if metrics else []:
+            self.metrics[metric.definition.name] = metric
         self.copying = L1()
+        for name, reason in (metrics.unavailable if metrics else {}).items():
+            log.warning("metric %s is left out of the training's: %s", name, reason)
 
     def _begin(self, device: torch.device) -> None:
         for metric in (*self.metrics.values(), self.copying):
             metric.to("cpu" if device.type == "mps" else device)  # MPS has no float64
             metric.reset()
 
+    @torch.no_grad()
     def _update(self, output: StepOutput) -> None:
-        target = output["target"].to(self.copying.device)
+        frames = evaluated(output, self.copying.device)
         for metric in self.metrics.values():
-            metric.update(output["prediction"].to(target.device), target)
-        self.copying.update(output["source"].to(target.device), target)
+            metric.update(frames)
+        self.copying.update(cast("Evaluated", {**frames, "prediction": frames["source"]}))
 
     def _log(self, module: LightningModule, stage: str) -> None:
         """Each metric adds up its own state over the ranks, so the values are equal on all of them."""
