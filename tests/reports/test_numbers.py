@@ -32,7 +32,8 @@ def test_intervals():
 
 
 @pytest.mark.parametrize(
-    ("values", "up", "best"), [([1, 2, math.nan], True, 2), ([1, 2], False, 1), ([2, math.inf], True, math.inf)]
+    ("values", "up", "best"),
+    [([1, 2, math.nan], True, 2), ([1, 2], False, 1), ([2, math.inf], True, math.inf)],
 )
 def test_the_best(values, up, best):
     assert best_value(values, up) == best

@@ -51,8 +51,11 @@ def test_there_and_back(evaluation, tmp_path):
     assert (content["format"], content["version"]) == ("animate evaluation", 1)
     assert content["clips"][1]["values"]["model"]["l1"] is None
     assert content["rows"]["model"]["psnr"] == {
-        **{"value": "inf", "low": "-inf", "high": None},
-        **{"frames": 3, "missing": 1},
+        "value": "inf",
+        "low": "-inf",
+        "high": None,
+        "frames": 3,
+        "missing": 1,
     }
     back = read_record(tmp_path / "metrics.json")
     assert same(back, evaluation)
@@ -91,7 +94,9 @@ def test_what_is_something_else_is_one_line(evaluation, tmp_path, damage, told):
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize(("text", "told"), [("{", "is no JSON"), ("[]", "is no evaluation"), (None, "cannot be read")])
+@pytest.mark.parametrize(
+    ("text", "told"), [("{", "is no JSON"), ("[]", "is no evaluation"), (None, "cannot be read")]
+)
 def test_what_is_no_record_at_all(tmp_path, text, told):
     path = tmp_path / "metrics.json"
     if text is not None:
@@ -107,8 +112,12 @@ def test_table_of_clips(evaluation, tmp_path):
     assert list(rows[0]) == ["clip", "frames", "l1", "psnr", "l1@copy_first_frame", "psnr@copy_first_frame"]
     assert [row["clip"] for row in rows] == ["a.mp4", ODD]
     assert rows[0] == {
-        **{"clip": "a.mp4", "frames": "3", "l1": "0.1", "psnr": "inf"},
-        **{"l1@copy_first_frame": "0.6", "psnr@copy_first_frame": "inf"},
+        "clip": "a.mp4",
+        "frames": "3",
+        "l1": "0.1",
+        "psnr": "inf",
+        "l1@copy_first_frame": "0.6",
+        "psnr@copy_first_frame": "inf",
     }
     assert rows[1]["l1"] == ""
     assert float(rows[1]["psnr@copy_first_frame"]) == 21.0

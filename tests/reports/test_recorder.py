@@ -99,9 +99,14 @@ def test_memory_does_not_grow_with_frames(tmp_path, monkeypatch):
 
 
 def test_nothing_half_written_after_an_error(tmp_path):
-    with pytest.raises(RuntimeError, match="stop"), Recorder(tmp_path) as recorder:
-        recorder.add("a", frames(2, 0), frames(2, 0), frames(2, 0))
-        raise RuntimeError("stop")
+    def stop():
+        with Recorder(tmp_path) as recorder:
+            recorder.add("a", frames(2, 0), frames(2, 0), frames(2, 0))
+            assert len(list(tmp_path.iterdir())) <= 1
+            raise RuntimeError("stop")
+
+    with pytest.raises(RuntimeError, match="stop"):
+        stop()
     assert list(tmp_path.iterdir()) == []
 
 

@@ -169,7 +169,10 @@ def test_few_clips_are_shown_once():
     made = outcome({"a": {"l1": 0.2, "psnr": 1.0}, "b": {"l1": 0.1, "psnr": 2.0}})
     page = Page(report_page(made, None, ""))
     assert "All clips, from best to worst" in page.texts
-    start, end = page.texts.index("All clips, from best to worst"), page.texts.index("Distribution over clips")
+    start, end = (
+        page.texts.index("All clips, from best to worst"),
+        page.texts.index("Distribution over clips"),
+    )
     assert [text for text in page.texts[start:end] if text in {"a", "b"}] == ["b", "a"]
     assert page.all("img") == page.all("video") == []
 
@@ -177,7 +180,10 @@ def test_few_clips_are_shown_once():
 def test_ranked_by_the_first_metric_where_there_is_no_l1():
     values = {name: {"psnr": value} for name, value in {"a": 10.0, "b": 30.0, "c": math.nan}.items()}
     page = Page(report_page(outcome(values, definitions=(FID, PSNR)), None, ""))
-    start, end = page.texts.index("All clips, from best to worst"), page.texts.index("Distribution over clips")
+    start, end = (
+        page.texts.index("All clips, from best to worst"),
+        page.texts.index("Distribution over clips"),
+    )
     assert [text for text in page.texts[start:end] if text in {"a", "b", "c"}] == ["b", "a"]
 
 
@@ -196,7 +202,11 @@ def test_names_that_are_no_text_do_not_stop_the_report(tmp_path):
 
 def test_the_best_of_a_line_follows_the_direction():
     made = outcome({"a": {"l1": 0.1, "psnr": 20.0}})  # copying scores half a unit more on both
-    best = [cell["data-row"] for cell in Page(report_page(made, None, "")).all("td") if cell.get("class") == "best"]
+    best = [
+        cell["data-row"]
+        for cell in Page(report_page(made, None, "")).all("td")
+        if cell.get("class") == "best"
+    ]
     assert best == ["model", "copy first frame"]
 
 

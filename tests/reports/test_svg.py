@@ -10,7 +10,7 @@ from animate.reports.svg import bin_edges, histogram, whisker
 
 
 def bars(svg):
-    return [r for r in ET.fromstring(str(svg)).iter("rect")]
+    return list(ET.fromstring(str(svg)).iter("rect"))
 
 
 def counts(svg):

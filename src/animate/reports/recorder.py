@@ -72,9 +72,9 @@ class Recorder:
             self._current = _Clip(clip, self.recording(clip), self.fps)
         errors = (prediction.detach().float() - target.float()).abs().mean(dim=(1, 2, 3))
         # A prediction that is no number is the worst there is.
-        errors = errors.nan_to_num(nan=float("inf")).tolist()
+        errors = errors.nan_to_num(nan=float("inf"))
         shown = zip(_pictures(source), _pictures(target), _pictures(prediction), strict=True)
-        for pictures, error in zip(shown, errors, strict=True):
+        for pictures, error in zip(shown, errors.tolist(), strict=True):
             self._current.add(list(pictures), error)
 
     def finish(self) -> None:
@@ -145,4 +145,5 @@ def side_by_side(pictures: list[Picture]) -> Picture:
 
 def difference(target: Picture, prediction: Picture) -> Picture:
     """Absolute difference, twice as bright as it is: most errors are small."""
-    return np.minimum(2 * np.abs(target.astype(np.int16) - prediction), 255).astype(np.uint8)
+    doubled: NDArray[np.int16] = 2 * np.abs(target.astype(np.int16) - prediction)
+    return np.minimum(doubled, 255).astype(np.uint8)
