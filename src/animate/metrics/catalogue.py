@@ -68,7 +68,8 @@ class _Parts:
         self.annotators, self.networks = annotators, networks
 
     def lpips(self, net: str) -> PictureDistance:
-        return _weights(self.networks.lpips and partial(self.networks.lpips, net))
+        make = self.networks.lpips
+        return _weights(None if make is None else partial(make, net))
 
     @cached_property
     def features(self) -> FeatureNetwork:

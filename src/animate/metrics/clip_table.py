@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -23,7 +24,8 @@ class Column(NamedTuple):
     metric: str
 
 
-class Sums(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Sums:
     """What a metric said of a clip's frames."""
 
     total: float = 0.0
@@ -33,7 +35,10 @@ class Sums(NamedTuple):
     @property
     def mean(self) -> float:
         """Over the frames that are defined; NaN without any."""
-        return self.total / self.count if self.count else float("nan")
+        return self.total / self.count if self.count else math.nan
+
+    def __add__(self, other: Sums) -> Sums:
+        return Sums(self.total + other.total, self.count + other.count, self.missing + other.missing)
 
 
 class ClipTable:
@@ -61,8 +66,7 @@ class ClipTable:
 
     def _add(self, clip: str, column: Column, sums: Sums) -> None:
         columns = self.sums.setdefault(clip, {})
-        before = columns.get(column, Sums())
-        columns[column] = Sums(*(old + new for old, new in zip(before, sums, strict=True)))
+        columns[column] = columns.get(column, Sums()) + sums
 
     def include(self, other: ClipTable) -> None:
         """Add the clips of another process."""
@@ -87,7 +91,7 @@ class ClipTable:
 
     def total(self, column: Column) -> Sums:
         """Add up all clips."""
-        return Sums(*(sum(parts) for parts in zip(*self._column(column), strict=True)))
+        return sum(self._column(column), Sums())
 
     def _column(self, column: Column) -> list[Sums]:
         return [self.of(clip, column) for clip in self.clips]

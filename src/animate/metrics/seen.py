@@ -69,7 +69,8 @@ class Observer:
         if not self.finds:
             return {"picture": pictures}
         seen, rows = self._source, []
-        for picture in pictures.split(1):
+        for i in range(len(pictures)):
+            picture = pictures[i : i + 1]
             if not torch.equal(seen.get("picture", picture[:0]), picture):
                 seen = self._look(picture, {})
             rows.append(seen)

@@ -57,7 +57,7 @@ def ssim(prediction: Tensor, target: Tensor, mask: Tensor | None = None) -> Tens
 
 def smallest_side(scales: int) -> int:
     """Return the shortest side in pixels on which the coarsest of so many scales still holds a window."""
-    return 2 * RADIUS * 2 ** (scales - 1) + 1
+    return (2 * RADIUS << (scales - 1)) + 1
 
 
 def ms_ssim(
