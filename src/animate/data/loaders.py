@@ -45,16 +45,21 @@ class InTurn:
     """Batches of clip after clip, where clip i is read by stream i modulo their number.
 
     So the workers behind the streams decode several clips at once, and those who use the frames still get all
-    of a clip before the next. It has no length: how many frames there are is known when they have been read.
+    of a clip before the next.
 
     Args:
         streams: loaders of :class:`WholeClips`, each of its share, by one worker or none.
         clips: how many clips all of them hold together.
+        batches: how many batches that makes when all of them can be read.
 
     """
 
-    def __init__(self, streams: Sequence[Stream], clips: int) -> None:
-        self.streams, self.clips = streams, clips
+    def __init__(self, streams: Sequence[Stream], clips: int, batches: int) -> None:
+        self.streams, self.clips, self.batches = streams, clips, batches
+
+    def __len__(self) -> int:
+        """At most so many."""
+        return self.batches
 
     def __iter__(self) -> Iterator[RawBatch]:
         running = [iter(stream) for stream in self.streams]
@@ -78,12 +83,12 @@ class Readable:
 
     """
 
-    def __init__(self, loader: Iterable[RawBatch], tell: Callable[[Iterable[Skipped]], None]) -> None:
+    def __init__(self, loader: InTurn | DataLoader[Item], tell: Callable[[Iterable[Skipped]], None]) -> None:
         self.loader, self.tell = loader, tell
 
     def __len__(self) -> int:
-        """At most so many, where the loader knows."""
-        return len(self.loader)  # type: ignore[arg-type]  # a TypeError says that it does not know
+        """At most so many."""
+        return len(self.loader)
 
     def __iter__(self) -> Iterator[RawBatch]:
         lost: list[Skipped] = []

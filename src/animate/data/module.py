@@ -231,7 +231,8 @@ class VideoDataModule(pl.LightningDataModule):
             for worker in range(count)
         ]
         settings = self._settings() | {"num_workers": min(1, self._workers()), "collate_fn": as_it_is}
-        return InTurn([DataLoader(dataset, batch_size=None, **settings) for dataset in datasets], len(share))
+        loaders = [DataLoader(dataset, batch_size=None, **settings) for dataset in datasets]
+        return InTurn(loaders, len(share), sum(-(-clip.num_frames // view.frames) for _, clip in share))
 
     @property
     def _size(self) -> tuple[int, int]:

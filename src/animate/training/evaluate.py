@@ -1,83 +1,168 @@
-"""Scores a checkpoint on a data set and writes the numbers down."""
+"""Scores a checkpoint on a data set: every frame of every clip, into a folder with a report."""
 
 from __future__ import annotations
 
-import json
-import os
+import shutil
+import tempfile
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hydra.utils import instantiate
 from omegaconf import OmegaConf, open_dict
-from pytorch_lightning import LightningDataModule, LightningModule, seed_everything
-from rich.console import Console
-from rich.table import Table
+from pytorch_lightning import LightningModule, seed_everything
 
-from animate import __version__, checkpoints
+from animate import checkpoints, reports
+from animate.data.codecs import codecs_of
+from animate.data.synthetic import PuppetIndex
 from animate.errors import UserError
-from animate.training.callbacks.metrics import Metrics
+from animate.metrics.evaluation import MODEL
+from animate.reports.folder import PAGE
+from animate.reports.record import METRICS
+from animate.reports.terminal import print_evaluation
+from animate.training.annotators import make_annotators, make_networks
+from animate.training.callbacks.scoring import Scoring
+from animate.training.provenance import provenance
 from animate.training.run import build_trainer, check_settings
+from animate.video.results import check_folder, results_folder
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from omegaconf import DictConfig
+    from torch import Tensor
+
+    from animate.data.index import Clip
+    from animate.data.module import VideoDataModule
+    from animate.metrics import Annotators, Evaluation, MetricSet
+    from animate.networks.fomm import FirstOrderModel
+
+MAIN = "l1"
+"""The metric that is always there: evaluations are told by it, and clips are ranked by it."""
 
 
 def evaluate(config: DictConfig) -> float:
-    """Reconstructs every test clip from its first frame, prints a table and writes ``metrics.json``.
+    """Reconstruct every test clip from its first frame, print a table and write a report.
 
     Returns:
         The mean absolute error, lower is better.
 
     Raises:
-        UserError: the checkpoint or the data cannot be used, or the file cannot be written.
+        UserError: the checkpoint, the data, a metric or a back-end cannot be used, or the report cannot be
+            written.
 
     """
     check_settings(config)
+    target = output_folder(config)
     networks = checkpoints.load(config.checkpoint)
-    with open_dict(config):
-        config.data.image_size = config.image_size or networks.arguments["image_size"]
+    _settle(config, networks)
     seed_everything(config.seed, workers=False, verbose=False)
-    data: LightningDataModule = instantiate(config.data, _convert_="all")
-    module: LightningModule = instantiate(config.module, networks=networks, _convert_="all")
-    metrics = Metrics(instantiate(config.metrics, _convert_="all"))
-    trainer = build_trainer(config, [metrics])
-    trainer.test(module, datamodule=data, verbose=False)
-    scores = {name.removeprefix("test/"): float(value) for name, value in trainer.callback_metrics.items()}
-    if trainer.is_global_zero:
-        _report(scores, config)
-    return scores["l1"]
+    data: VideoDataModule = instantiate(config.data, _convert_="all")
+    annotators = _annotators(config, data)
+    chosen = _metrics(config, networks, annotators)
+    _read_masks(data, chosen, annotators)
+    with _workplace(target) as folder:
+        fps = data.index.clips("test")[0].fps
+        scoring = Scoring(chosen, annotators, _facts(config, data), folder, fps)
+        module: LightningModule = instantiate(config.module, networks=networks, _convert_="all")
+        trainer = build_trainer(config, [scoring])
+        trainer.test(module, datamodule=data, verbose=False)
+        if trainer.is_global_zero:
+            _report(scoring, target, config)
+    return scoring.evaluation.rows[MODEL][MAIN].value
 
 
-def _report(scores: dict[str, float], config: DictConfig) -> None:
-    target = Path(config.output or Path(config.checkpoint).with_name("metrics.json"))
-    written: dict[str, Any] = {
-        "metrics": scores,
-        "checkpoint": str(Path(config.checkpoint).resolve()),
-        "data": OmegaConf.to_container(config.data, resolve=True),
-        "animate": __version__,
-    }
-    write_json(target, written)
-    table = Table("metric", "value", title=f"{Path(config.checkpoint).name} on the test split")
-    for name, value in scores.items():
-        table.add_row(name, f"{value:.5f}")
-    Console().print(table)
-    print(f"written to {target}")
-
-
-def write_json(target: Path, content: dict[str, Any]) -> None:
-    """Write a JSON file, whole or not at all.
+def output_folder(config: DictConfig) -> Path:
+    """Return where the report goes: beside the checkpoint unless the config says otherwise.
 
     Raises:
-        UserError: it cannot be written there.
+        UserError: it cannot go there.
 
     """
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    checkpoint = Path(config.checkpoint)
+    if config.output is None and not checkpoint.is_file():
+        raise UserError(f"{checkpoint}: no such file; name a checkpoint of train.py or of `animate convert`")
+    target = Path(config.output or checkpoint.with_name(f"{checkpoint.stem}_evaluation"))
+    check_folder(target, METRICS, config.overwrite, "overwrite=true")
+    return target
+
+
+def _settle(config: DictConfig, networks: FirstOrderModel) -> None:
+    """Fill in what the checkpoint decides, and which frames are seen."""
+    whole = {"_target_": "animate.data.views.WholeClip", "frames": config.chunk}
+    some = {"_target_": "animate.data.views.Reconstruction", "frames": config.frames}
+    with open_dict(config):
+        config.data.image_size = config.image_size or networks.arguments["image_size"]
+        config.data.eval_view = whole if config.frames is None else some
+
+
+def _annotators(config: DictConfig, data: VideoDataModule) -> Annotators:
+    """Make the back-ends; puppets are read by their own unless others are named."""
+    names: dict[str, Any] = {str(key): value for key, value in config.annotate.items()}
+    if isinstance(data.index, PuppetIndex):
+        own = {"puppet": "puppet", "identity": "puppet"}
+        names |= {key: name for key, name in own.items() if names[key] is None}
+    return make_annotators(**names)
+
+
+def _metrics(config: DictConfig, networks: FirstOrderModel, annotators: Annotators) -> MetricSet:
+    def keypoints(pictures: Tensor) -> Tensor:
+        return networks.keypoint_detector(pictures)["value"]
+
+    if MAIN not in config.metrics.names:
+        config.metrics.names = [MAIN, *config.metrics.names]
+    # Back-ends and networks are handed in by a call of ours: Hydra would copy them into the config.
+    build = instantiate(config.metrics, _partial_=True, _convert_="all")
+    chosen: MetricSet = build(annotators=annotators, networks=make_networks(keypoints))
+    return chosen
+
+
+def _read_masks(data: VideoDataModule, chosen: MetricSet, annotators: Annotators) -> None:
+    """Have the true mattes read along, where there are some and metrics need them from nobody else."""
+    needed = any("mask:person" in metric.needs for metric in chosen.metrics)
+    if needed and annotators.person is None and _knows("person_mask", data.index.clips("test")):
+        data.eval_view = type(data.eval_view)(data.eval_view.frames, truth=("person_mask",))
+
+
+def _knows(key: str, clips: Sequence[Clip]) -> bool:
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(json.dumps(content, indent=2) + "\n")
-        temporary.replace(target)
+        return key in clips[0].reader.open(clips[0]).truth([0], None)
+    except (UserError, OSError):  # the evaluation will say what is wrong with it
+        return False
+
+
+def _facts(config: DictConfig, data: VideoDataModule) -> dict[str, Any]:
+    clips = data.index.clips("test")
+    size = data.image_size
+    frames = "all" if config.frames is None else f"{config.frames} of each clip, evenly spread"
+    return provenance(
+        checkpoint=str(Path(config.checkpoint).resolve()),
+        task="every frame rebuilt from the first of its clip, the first one too",
+        frames=frames,
+        crop=f"whole frames, stretched to {size}x{size}",
+        codec={"target": codecs_of(clips), "prediction": "none: scored before any encoding"},
+        annotate=OmegaConf.to_container(config.annotate, resolve=True),
+        precision=str(config.trainer.precision),
+        data=OmegaConf.to_container(config.data, resolve=True),
+    )
+
+
+@contextmanager
+def _workplace(target: Path) -> Iterator[Path]:
+    """Give a folder beside the target for what is recorded; the first process's serves all of them."""
+    try:
+        folder = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
     except OSError as error:
-        raise UserError(f"cannot write {target}: {error.strerror}; set output=...") from error
+        raise UserError(f"cannot write to {target.parent}: {error.strerror}; set output=...") from error
+    try:
+        yield folder
     finally:
-        if temporary.is_file():
-            temporary.unlink()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _report(scoring: Scoring, target: Path, config: DictConfig) -> None:
+    evaluation: Evaluation = scoring.evaluation
+    with results_folder(target, METRICS, config.overwrite) as folder:
+        reports.write(evaluation, folder, scoring.recorder)
+    print_evaluation(evaluation, f"{Path(config.checkpoint).name} on the test split")
+    print(f"written to {target / PAGE}")

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def check_folder(target: Path, marker: str, overwrite: bool) -> None:
+def check_folder(target: Path, marker: str, overwrite: bool, switch: str = "--overwrite") -> None:
     """Raise ``UserError`` where a folder of results could not be put.
 
     Rules: the folder it goes to must exist; an empty folder is used; one that holds something is replaced
@@ -28,7 +28,7 @@ def check_folder(target: Path, marker: str, overwrite: bool) -> None:
     if not any(target.iterdir()):
         return
     if not overwrite:
-        raise UserError(f"{target} is not empty; name another folder or allow overwriting it (--overwrite)")
+        raise UserError(f"{target} is not empty; name another folder or allow overwriting it ({switch})")
     if not (target / marker).is_file():
         raise UserError(f"{target} holds something else than results (no {marker}); name another folder")
 

@@ -1,0 +1,110 @@
+"""What a test step returns, handed to the scorer and to the recorder of a report."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import torch
+from pytorch_lightning import Callback
+from typing_extensions import override
+
+from animate.metrics import Scorer
+from animate.reports import Recorder
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pytorch_lightning import LightningModule, Trainer
+    from torch import Tensor
+
+    from animate.data.module import VideoDataModule
+    from animate.metrics import Annotators, Evaluation, MetricSet
+    from animate.types import Batch, StepOutput
+
+
+class Scoring(Callback):
+    """Scores and records the frames of a test, each process its own clips.
+
+    Args:
+        chosen: what to compute.
+        annotators: the back-ends that metrics need.
+        provenance: of the evaluation.
+        folder: for the recorder's files; the first process's counts, and must exist for all of them.
+        fps: of the recorder's videos.
+
+    """
+
+    recorder: Recorder
+    """There when the test has begun."""
+    evaluation: Evaluation
+    """There when the test has ended; equal on all processes."""
+
+    def __init__(
+        self,
+        chosen: MetricSet,
+        annotators: Annotators,
+        provenance: Mapping[str, Any],
+        folder: Path,
+        fps: float,
+    ) -> None:
+        self.chosen, self.annotators, self.provenance = chosen, annotators, provenance
+        self.folder, self.fps = folder, fps
+        self._scorer: Scorer | None = None
+
+    @override
+    def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        device = pl_module.device
+        device = torch.device("cpu") if device.type == "mps" else device  # MPS has no float64
+        self._scorer = Scorer(self.chosen.metrics, self.annotators, device)
+        self.recorder = Recorder(Path(trainer.strategy.broadcast(str(self.folder))), self.fps)
+
+    @override
+    def on_test_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        """Add the frames of one batch."""
+        output = cast("StepOutput", outputs)
+        assert self._scorer is not None
+        self._scorer.update(cast("StepOutput", {**output, **known(batch)}))
+        for clip, frames in groupby(range(len(output["clip"])), key=lambda i: output["clip"][i]):
+            rows = list(frames)
+            pictures = (output[name][rows] for name in ("source", "target", "prediction"))
+            self.recorder.add(clip, *pictures)
+
+    @override
+    def on_test_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Put together what all processes have found."""
+        self.recorder.finish()
+        assert self._scorer is not None
+        self.evaluation = self._scorer.compute(
+            skipped=left_out(trainer.datamodule),  # type: ignore[attr-defined]  # set by its data connector
+            unavailable=self.chosen.unavailable,
+            provenance=self.provenance,
+        )
+
+    @override
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
+        """Close the video that is being written."""
+        if hasattr(self, "recorder"):
+            self.recorder.__exit__(type(exception), exception, exception.__traceback__)
+
+
+def known(batch: Batch) -> dict[str, dict[str, Tensor]]:
+    """Give what the data know of the targets, under the names of ``types.Evaluated``."""
+    if "person_mask" not in batch:
+        return {}
+    return {"masks": {"person": batch["person_mask"][:, 1:].flatten(0, 1)}}
+
+
+def left_out(data: VideoDataModule) -> list[str]:
+    """Name the test clips that could not be read, each with its reason; other splits do not matter."""
+    unread = [f"{clip}: {reason}" for clip, reason in data.skipped.items()]
+    return unread + [line for line in data.index.problems if not line.startswith(("train/", "val/"))]
