@@ -54,11 +54,10 @@ class DlibFaces:
 
     """
 
-    name = "dlib"
-
     def __init__(self, detector: Detector = "hog", side: int = SIDE) -> None:
         self._dlib = library("dlib", EXTRA)
         self._side = side
+        self.name = "dlib" if detector == "hog" else f"dlib-{detector}"
         self.version = f"{self._dlib.__version__} {detector}-{side}"
         self._detect: Callable[[Image], list[tuple[Any, float]]] = self._hog()
         if detector == "mmod":
@@ -109,12 +108,11 @@ class DlibLandmarks:
 
     """
 
-    name = "dlib"
     layout = FACE68.name
 
     def __init__(self, detector: Detector = "hog", side: int = SIDE) -> None:
         self._faces = _MainFace("dlib_68_points", detector, side)
-        self.version = self._faces.version
+        self.name, self.version = self._faces.name, self._faces.version
 
     def __call__(self, frames: Frames) -> Pose:
         """See ``PointFinder``."""
@@ -144,7 +142,6 @@ class DlibIdentity:
 
     """
 
-    name = "dlib"
     threshold = 0.6
 
     def __init__(self, detector: Detector = "hog", side: int = SIDE) -> None:
@@ -152,7 +149,7 @@ class DlibIdentity:
         path = packaged_weights("dlib_embedding")
         self._dlib = library("dlib", EXTRA)
         self._embed = self._dlib.face_recognition_model_v1(str(path))
-        self.version = f"{self._faces.version} {digest(path)}"
+        self.name, self.version = self._faces.name, f"{self._faces.version} {digest(path)}"
 
     def __call__(self, frames: Frames) -> Identity:
         """See ``Recogniser``."""
@@ -175,7 +172,7 @@ class _MainFace:
         self._side = side
         path = packaged_weights(predictor)
         self._predict = self._dlib.shape_predictor(str(path))
-        self.version = f"{self._faces.version} {digest(path)}"
+        self.name, self.version = self._faces.name, f"{self._faces.version} {digest(path)}"
 
     def __call__(self, frames: Frames) -> list[tuple[Image, Any, float] | None]:
         """Return the picture that was looked at, the shape in its pixels, and the score of the face."""

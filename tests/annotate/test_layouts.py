@@ -1,0 +1,166 @@
+"""Layouts as data: order as published, mirror images, and translations between them."""
+
+from itertools import permutations
+
+import numpy as np
+import pytest
+
+from animate.annotate.layouts import (
+    BODY25,
+    COCO17,
+    COCO18,
+    FACE5,
+    FACE68,
+    LAYOUTS,
+    MEDIAPIPE33,
+    PUPPET,
+    layout_named,
+    mirrored,
+    translate,
+    translation,
+)
+from animate.annotate.protocols import Pose
+from animate.data.synthetic import KINDS, PuppetIndex
+from animate.errors import UserError
+
+BODIES = (BODY25, COCO18, COCO17, MEDIAPIPE33)
+# Positions in the documents that define the layouts.
+PUBLISHED = {
+    "body25": {"nose": 0, "neck": 1, "right_wrist": 4, "left_wrist": 7, "mid_hip": 8, "left_ankle": 14}
+    | {"right_eye": 15, "left_ear": 18, "left_big_toe": 19, "left_heel": 21, "right_heel": 24},
+    "coco18": {"neck": 1, "right_shoulder": 2, "left_hip": 11, "right_eye": 14, "left_ear": 17},
+    "coco17": {"nose": 0, "left_eye": 1, "right_ear": 4, "left_shoulder": 5, "right_ankle": 16},
+    "mediapipe33": {"left_eye": 2, "right_eye": 5, "left_ear": 7, "right_mouth": 10, "left_shoulder": 11}
+    | {"left_wrist": 15, "right_thumb": 22, "left_hip": 23, "left_heel": 29, "right_big_toe": 32},
+    "face68": {"jaw_8": 8, "right_brow_0": 17, "left_brow_4": 26, "bridge_3": 30, "nostrils_2": 33}
+    | {"right_eye_0": 36, "left_eye_3": 45, "lips_outer_6": 54, "lips_inner_0": 60, "lips_inner_4": 64},
+}
+COUNTS = {"body25": 25, "coco18": 18, "coco17": 17, "mediapipe33": 33, "face68": 68, "face5": 5}
+
+
+def made_up(layout, frames=3, seed=0):
+    """A pose with some points missing."""
+    rng = np.random.default_rng(seed)
+    found = rng.random((frames, len(layout.points))) > 0.2
+    points = rng.uniform(-1, 1, (*found.shape, 2)).astype(np.float32) * found[..., None]
+    return Pose(layout.name, points, found, (rng.random(found.shape) * found).astype(np.float32))
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_points_stand_where_the_definition_says(name):
+    layout = layout_named(name)
+    assert {point: layout.index(point) for point in PUBLISHED[name]} == PUBLISHED[name]
+
+
+@pytest.mark.parametrize("name", COUNTS)
+def test_there_are_as_many_points_as_published(name):
+    assert len(set(layout_named(name).points)) == COUNTS[name]
+
+
+@pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
+def test_mirroring_twice_changes_nothing_and_exchanges_the_sides(layout):
+    swap = np.array(layout.swap)
+    np.testing.assert_array_equal(swap[swap], np.arange(len(layout.points)))
+    for point, other in zip(layout.points, layout.swap, strict=True):
+        for a, b in (("left", "right"), ("right", "left")):
+            if a in point:
+                assert layout.points[other] == point.replace(a, b) or layout is FACE68
+
+
+def test_the_68_points_are_mirrored_as_published():
+    swap = dict(enumerate(FACE68.swap))
+    assert [swap[i] for i in (0, 8, 17, 21, 30, 31, 33)] == [16, 8, 26, 22, 30, 35, 33]
+    assert [swap[i] for i in (36, 37, 38, 39, 40, 41)] == [45, 44, 43, 42, 47, 46]
+    assert [swap[i] for i in (48, 51, 55, 57, 60, 62, 65, 66)] == [54, 51, 59, 57, 64, 62, 67, 66]
+
+
+@pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
+def test_limbs_are_symmetric_and_join_two_points_once(layout):
+    limbs = {frozenset(limb) for limb in layout.limbs}
+    assert len(limbs) == len(layout.limbs)
+    assert all(len(limb) == 2 for limb in limbs)
+    if layout is not FACE68:  # its outlines run through the middle points in one direction
+        assert {frozenset(layout.swap[i] for i in limb) for limb in limbs} == limbs
+
+
+@pytest.mark.parametrize("layout", [*BODIES, PUPPET], ids=lambda x: x.name)
+def test_limbs_reach_from_head_to_feet(layout):
+    """Each figure's limbs make one connected drawing (the face puppet: a few)."""
+    joined = {i for limb in layout.limbs for i in limb}
+    for end in ("nose", "left_wrist", "right_ankle", "person.left_ear", "animal.tail_tip"):
+        if end in layout.points:
+            assert layout.index(end) in joined
+
+
+@pytest.mark.parametrize(("source", "target"), list(permutations(BODIES, 2)), ids=lambda x: x.name)
+def test_translations_keep_names(source, target):
+    for point, origin in zip(target.points, translation(source, target), strict=True):
+        names = {source.points[i] for i in origin}
+        if point in source.points:
+            assert names == {point}
+        elif point in ("neck", "mid_hip"):
+            part = "shoulder" if point == "neck" else "hip"
+            assert names == {f"left_{part}", f"right_{part}"}
+        else:
+            assert not names
+
+
+@pytest.mark.parametrize(("source", "target"), list(permutations(BODIES, 2)), ids=lambda x: x.name)
+def test_there_and_back_keeps_what_both_layouts_have(source, target):
+    pose = made_up(source)
+    back = translate(translate(pose, target), source)
+    for j, point in enumerate(source.points):
+        if point in target.points:
+            np.testing.assert_array_equal(back.points[:, j], pose.points[:, j])
+            np.testing.assert_array_equal(back.found[:, j], pose.found[:, j])
+            np.testing.assert_array_equal(back.score[:, j], pose.score[:, j])
+        elif point not in ("neck", "mid_hip"):
+            assert not back.found[:, j].any()
+            assert not back.points[:, j].any()
+
+
+def test_a_midpoint_needs_both_ends():
+    pose = made_up(COCO17, frames=40)
+    body = translate(pose, BODY25)
+    left, right, neck = COCO17.index("left_shoulder"), COCO17.index("right_shoulder"), BODY25.index("neck")
+    both = pose.found[:, left] & pose.found[:, right]
+    assert both.any()
+    assert not both.all()
+    np.testing.assert_array_equal(body.found[:, neck], both)
+    middle = (pose.points[both, left] + pose.points[both, right]) / 2
+    np.testing.assert_allclose(body.points[both, neck], middle, atol=1e-7)
+    np.testing.assert_array_equal(
+        body.score[both, neck], np.minimum(pose.score[both, left], pose.score[both, right])
+    )
+    assert not body.points[~both, neck].any()
+
+
+def test_five_points_are_means_of_the_68():
+    pose = made_up(FACE68)
+    pose.found[:] = True
+    five = translate(pose, FACE5)
+    np.testing.assert_allclose(five.points[:, 0], pose.points[:, 36:42].mean(axis=1), atol=1e-6)
+    np.testing.assert_array_equal(five.points[:, 2:], pose.points[:, [30, 48, 54]])
+
+
+@pytest.mark.parametrize("kind", [kind.name for kind in KINDS])
+def test_the_puppets_layouts_are_those_of_the_drawn_data(kind):
+    own = layout_named(f"puppet_{kind}")
+    index = PuppetIndex(kinds=[kind])
+    assert index.joints == tuple(f"{kind}.{point}" for point in own.points)
+    assert PuppetIndex(kinds=[k.name for k in KINDS]).joints == PUPPET.points
+
+
+def test_a_mirrored_pose_has_its_sides_exchanged():
+    pose = made_up(COCO17)
+    other = mirrored(pose)
+    left, right = COCO17.index("left_knee"), COCO17.index("right_knee")
+    np.testing.assert_array_equal(other.points[:, left], pose.points[:, right] * [-1.0, 1.0])
+    np.testing.assert_array_equal(other.found[:, left], pose.found[:, right])
+    back = mirrored(other)
+    np.testing.assert_array_equal(back.points, pose.points)
+
+
+def test_an_unknown_layout_is_told():
+    with pytest.raises(UserError, match=r"no layout 'coco16'.*coco17"):
+        layout_named("coco16")
