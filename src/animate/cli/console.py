@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from types import FrameType
 
 Item = TypeVar("Item")
@@ -18,6 +18,18 @@ TERMINATED = 143
 
 def track(items: Iterable[Item], what: str, total: int | None, unit: str = "frames") -> Iterator[Item]:
     """Pass items on under a progress bar with ``unit`` per second; silent where stderr is no terminal."""
+    with bar(what, total, unit) as advance:
+        for item in items:
+            yield item
+            advance(1, what)
+
+
+@contextmanager
+def bar(what: str, total: int | None, unit: str = "frames") -> Iterator[Callable[[int, str], None]]:
+    """Show a progress bar with ``unit`` per second while the block runs; silent where stderr is no terminal.
+
+    Yields what moves it: called with how many are done more, and what is being done.
+    """
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -31,10 +43,13 @@ def track(items: Iterable[Item], what: str, total: int | None, unit: str = "fram
     console = Console(file=sys.stderr)
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task(what, total=total, rate="")
-        for item in items:
-            yield item
+
+        def advance(count: int, what: str) -> None:
             speed = progress.tasks[0].speed
-            progress.update(task, advance=1, rate=f"{speed:.1f} {unit}/s" if speed else "")
+            rate = f"{speed:.1f} {unit}/s" if speed else ""
+            progress.update(task, advance=count, description=what, rate=rate)
+
+        yield advance
 
 
 @contextmanager

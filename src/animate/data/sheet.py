@@ -55,14 +55,14 @@ def _row(label: str, clip: Clip, columns: int) -> list[NDArray[np.uint8]]:
         frames = list(reader.frames(wanted, size))
     except UserError:  # one of them is damaged: show the others
         frames = [_frame(reader, i, size) for i in wanted]
-    return [_text(f"{label} ({clip.num_frames})"), *frames]
+    return [text_cell(f"{label} ({clip.num_frames})"), *frames]
 
 
 def _frame(reader: ClipReader, index: int, size: tuple[int, int]) -> NDArray[np.uint8]:
     try:
         frame: NDArray[np.uint8] = reader.frames([index], size)[0]
     except UserError:
-        return _text(f"frame {index} cannot be decoded")
+        return text_cell(f"frame {index} cannot be decoded")
     return frame
 
 
@@ -72,8 +72,9 @@ def _fitting(size: tuple[int, int]) -> tuple[int, int]:
     return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
 
 
-def _text(text: str) -> NDArray[np.uint8]:
-    picture = Image.new("RGB", CELL[::-1], "white")
-    lines = "\n".join(textwrap.wrap(unicodedata.normalize("NFC", text), _LETTERS))
+def text_cell(text: str, cell: tuple[int, int] = CELL) -> NDArray[np.uint8]:
+    """Write a text into a white picture of (height, width)."""
+    picture = Image.new("RGB", cell[::-1], "white")
+    lines = "\n".join(textwrap.wrap(unicodedata.normalize("NFC", text), _LETTERS * cell[1] // CELL[1]))
     ImageDraw.Draw(picture).text((2, 2), lines, fill=(40, 40, 40), font=ImageFont.load_default(_FONT_SIZE))
     return np.array(picture)

@@ -10,6 +10,7 @@ embedded colour profile where there is one. The content decides the format, not 
 from __future__ import annotations
 
 import io
+import math
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -136,3 +137,29 @@ def resize(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]
         if image.shape[:2] != target:
             image = cv2.resize(image, target[::-1], interpolation=interpolation).astype(np.uint8, copy=False)
     return image
+
+
+def resize_part(
+    image: NDArray[np.uint8], corner: tuple[float, float], side: float, size: int
+) -> NDArray[np.uint8]:
+    """Cut a square out of a picture (H,W,3), at fractions of a pixel too, and bring it to ``size``.
+
+    Outside of the picture its edge is repeated. The filter is a triangle as wide as a pixel of the coarser
+    of the two pictures (bilinear with antialiasing), so that a square that glides does not jitter.
+
+    Args:
+        image: uint8 RGB.
+        corner: (left, top) in pixels, measured at pixel edges: (0, 0) is the picture's own corner.
+        side: of the square in pixels.
+        size: side of the result, (size,size,3).
+
+    """
+    left, top = corner
+    reach = 1 + math.ceil(max(1.0, side / size))  # how far the filter looks beyond the square
+    x, y = math.floor(left) - reach, math.floor(top) - reach
+    length = math.ceil(side) + 2 * reach + 1
+    rows = np.arange(y, y + length).clip(0, image.shape[0] - 1)
+    columns = np.arange(x, x + length).clip(0, image.shape[1] - 1)
+    part = Image.fromarray(image[rows[:, None], columns])
+    box = (left - x, top - y, left - x + side, top - y + side)
+    return np.array(part.resize((size, size), Image.Resampling.BILINEAR, box=box))

@@ -1,0 +1,128 @@
+"""Annotate clips: each into its sidecar, unless a good one is there."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from animate.annotate.frames import ClipFrames, batched
+from animate.annotate.kinds import KINDS
+from animate.data.frame_files import list_frames
+from animate.errors import UserError
+from animate.sidecars import Header, Key, Sidecar, SidecarError, digest, place, write_sidecar
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+    from pathlib import Path
+
+    from animate.annotate.kinds import Kind
+    from animate.annotate.protocols import Backend
+    from animate.data.index import Clip
+
+
+@dataclass(frozen=True, slots=True)
+class Annotated:
+    """What became of a clip."""
+
+    path: Path
+    """Its sidecar."""
+    header: Header
+    done_before: bool
+    """Whether the sidecar was there."""
+    stale: str = ""
+    """Why an older sidecar was replaced, if one was."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What is to be done to every clip; picklable, and starts the work in a process.
+
+    Args:
+        kind: the name of a kind of annotation.
+        backend: the name of its back-end.
+        folder: where sidecars go, by content; None: beside each clip.
+        overwrite: annotate anew what has been done before.
+
+    """
+
+    kind: str
+    backend: str
+    folder: Path | None = None
+    overwrite: bool = False
+
+    def __call__(self) -> ClipAnnotator:
+        """Make the back-end. Raises ``UserError`` when there is none of this name or it cannot be made."""
+        kind = KINDS[self.kind]
+        return ClipAnnotator(kind, kind.make(self.backend), self.folder, self.overwrite)
+
+
+class ClipAnnotator:
+    """Annotates one clip after the other with one back-end."""
+
+    def __init__(
+        self, kind: Kind[Any], backend: Backend, folder: Path | None = None, overwrite: bool = False
+    ) -> None:
+        self.kind, self.backend = kind, backend
+        self._folder, self._overwrite = folder, overwrite
+
+    def __call__(self, clip: Clip) -> Generator[int, None, Annotated]:
+        """Annotate a clip, yielding the number of frames after each batch.
+
+        Frames are held a batch at a time. The sidecar appears when the clip is done; a clip that was
+        interrupted begins anew.
+
+        Raises:
+            UserError: the clip cannot be read at all, or the sidecar not be written.
+
+        """
+        key = Key(self.kind.name, self.backend.name, self.backend.version, content_of(clip))
+        target = place(key, clip.path, self._folder)
+        header, stale = _existing(target, key)
+        if header is not None and not self._overwrite:
+            yield clip.num_frames
+            return Annotated(target, header, done_before=True)
+        if self._folder is not None:
+            with suppress(OSError):  # writing says why, if this does not work
+                self._folder.mkdir(parents=True, exist_ok=True)
+        header = yield from self._write(clip, key, target)
+        return Annotated(target, header, done_before=False, stale=stale)
+
+    def _write(self, clip: Clip, key: Key, target: Path) -> Generator[int, None, Header]:
+        found, seen = 0, 0
+        size = clip.size
+        frames = ClipFrames(clip)
+        with write_sidecar(target) as writer:
+            recorder = self.kind.record(self.backend, clip.num_frames)
+            for batch in batched(frames.read()):
+                size = size if seen else (batch.frames.shape[1], batch.frames.shape[2])
+                found += recorder.add(batch, writer)
+                seen += len(batch.numbers)
+                yield len(batch.numbers)
+            if not seen:
+                raise UserError(f"{clip.path}: none of its {clip.num_frames} frames can be decoded")
+            recorder.finish(writer)
+            header = Header(key, clip.num_frames, size, found, recorder.layout, frames.broken)
+            writer.finish(header)
+        yield len(frames.broken)
+        return header
+
+
+def content_of(clip: Clip) -> str:
+    """Name the contents of a clip. Raises ``UserError`` when it cannot be read."""
+    try:
+        return digest(list_frames(clip.path) if clip.path.is_dir() else [clip.path])
+    except OSError as error:
+        raise UserError(f"{os.fspath(clip.path)} cannot be read: {error.strerror}") from error
+
+
+def _existing(target: Path, key: Key) -> tuple[Header | None, str]:
+    """Read the header of a sidecar that may be used as it is; else say why one that is there may not."""
+    try:
+        with Sidecar(target, key) as sidecar:
+            return sidecar.header, ""
+    except FileNotFoundError:
+        return None, ""
+    except SidecarError as error:
+        return None, str(error)
