@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from animate.annotate import backends
 from animate.checkpoints.feature_networks import inception_features, lpips_distance
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from animate.annotate.protocols import PointFinder
+    from animate.checkpoints.feature_networks import LpipsDistance, LpipsNet
 
 
 def make_annotators(
@@ -61,4 +62,8 @@ def make_networks(keypoints: Callable[[Tensor], Tensor] | None = None) -> Networ
         keypoints: the detector of the model that is scored; None where there is no model.
 
     """
-    return Networks(lpips=lpips_distance, features=inception_features, keypoints=keypoints)
+    return Networks(lpips=_lpips, features=inception_features, keypoints=keypoints)
+
+
+def _lpips(net: str) -> LpipsDistance:
+    return lpips_distance(cast("LpipsNet", net))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from pytorch_lightning import LightningModule, seed_everything
 from animate import checkpoints, reports
 from animate.data.codecs import codecs_of
 from animate.data.synthetic import PuppetIndex
+from animate.data.views import Reconstruction, WholeClip
 from animate.errors import UserError
 from animate.metrics.evaluation import MODEL
 from animate.reports.folder import PAGE
@@ -107,7 +109,8 @@ def _annotators(config: DictConfig, data: VideoDataModule) -> Annotators:
 
 def _metrics(config: DictConfig, networks: FirstOrderModel, annotators: Annotators) -> MetricSet:
     def keypoints(pictures: Tensor) -> Tensor:
-        return networks.keypoint_detector(pictures)["value"]
+        points: Tensor = networks.keypoint_detector(pictures)["value"]
+        return points
 
     if MAIN not in config.metrics.names:
         config.metrics.names = [MAIN, *config.metrics.names]
@@ -121,7 +124,8 @@ def _read_masks(data: VideoDataModule, chosen: MetricSet, annotators: Annotators
     """Have the true mattes read along, where there are some and metrics need them from nobody else."""
     needed = any("mask:person" in metric.needs for metric in chosen.metrics)
     if needed and annotators.person is None and _knows("person_mask", data.index.clips("test")):
-        data.eval_view = type(data.eval_view)(data.eval_view.frames, truth=("person_mask",))
+        assert isinstance(data.eval_view, WholeClip | Reconstruction)
+        data.eval_view = replace(data.eval_view, truth=("person_mask",))
 
 
 def _knows(key: str, clips: Sequence[Clip]) -> bool:
