@@ -167,6 +167,26 @@ def test_metrics_over_sets_and_those_without_weights(runs):
     assert result.unavailable == "weights not available: x"
 
 
+def test_a_metric_that_some_or_all_runs_lack(runs):
+    """A scorer leaves a metric that it cannot compute out of the definitions."""
+    first = with_fid(runs[0].evaluation, 9.0)
+    lacking = replace(runs[1].evaluation, unavailable={"fid": "weights not available: x", "kid": "too few"})
+    comparison = compare([run("a", first), run("b", lacking), run("c", runs[2].evaluation)])
+    results = column(comparison, "fid").results
+    assert results[0].value == 9.0
+    assert not results[0].best
+    assert results[1].unavailable == "weights not available: x"
+    assert results[2] is None
+    assert notes(comparison) == ["kid: too few"]
+
+
+def test_crop_and_codec_in_words(runs):
+    place = {"crop": None, "codec": {"target": ["h264", "png"], "prediction": "none"}}
+    made = [run(one.label, replace(one.evaluation, provenance=place)) for one in runs[:2]]
+    key = column(compare(made), "l1").key
+    assert (key.crop, key.codec) == ("not stated", "prediction: none; target: h264, png")
+
+
 def test_sets_that_differ_are_told(hard):
     first = with_fid(scored(hard, 20.0), 9.0)
     second = with_fid(scored([*hard, 0.1], 20.0, [*NAMES, "extra"]), 7.0)

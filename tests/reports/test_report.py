@@ -210,6 +210,13 @@ def test_the_best_of_a_line_follows_the_direction():
     assert best == ["model", "copy first frame"]
 
 
+def test_a_metric_that_says_nothing_of_a_row_has_an_empty_cell():
+    made = outcome({"a": {"l1": 0.1, "psnr": 20.0}})
+    del made.rows["copy_first_frame"]["psnr"]
+    cells = [cell for cell in Page(report_page(made, None, "")).all("td") if "data-row" in cell]
+    assert [cell.get("class") for cell in cells] == ["best", None, None, "quiet"]
+
+
 def test_templates_are_files_of_the_package():
     templates = Path(reports.__file__).parent / "templates"
     assert {"base.html", "report.html", "compare.html", "macros.html", "page.css", "sort.js"} <= {

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -65,7 +64,7 @@ class Column:
     key: Key
     definition: Definition
     results: list[Result | None]
-    """For each run; None where it has no such column."""
+    """For each run; None where it has no such column, and no reason why."""
     baselines: dict[str, float]
     """By row, over the same clips, as the first run with this column has them."""
 
@@ -108,7 +107,12 @@ def definitions(evaluation: Evaluation) -> dict[Key, Definition]:
 
 
 def _words(value: object) -> str:
-    return value if isinstance(value, str) else json.dumps(value, sort_keys=True, default=str)
+    """Put plain values into words, the same for the same values."""
+    if value is None:
+        return "not stated"
+    if isinstance(value, dict):
+        return "; ".join(f"{key}: {_words(entry)}" for key, entry in sorted(value.items()))
+    return ", ".join(map(_words, value)) if isinstance(value, list | tuple) else str(value)
 
 
 def _label(key: Key, keys: Sequence[Key]) -> str:
@@ -117,21 +121,33 @@ def _label(key: Key, keys: Sequence[Key]) -> str:
 
 
 def _column(key: Key, label: str, runs: Sequence[Run], common: set[str]) -> Column:
-    having = [run if key in definitions(run.evaluation) else None for run in runs]
-    values = [math.nan if run is None else _value(run.evaluation, MODEL, key.name, common) for run in having]
-    first = next(run for run in having if run is not None).evaluation
+    having = [run for run in runs if key in definitions(run.evaluation)]
+    values = {run.label: _value(run.evaluation, MODEL, key.name, common) for run in having}
+    first = having[0].evaluation
     definition = definitions(first)[key]
-    best = best_value(values, definition.higher_is_better)
-    results: list[Result | None] = []
-    for run, value in zip(having, values, strict=True):
-        if run is None:
-            results.append(None)
-            continue
-        difference = _difference(run, having[0], key.name, common)
-        verdict = _verdict(difference, definition.higher_is_better)
-        reason = run.evaluation.unavailable.get(key.name, "")
-        results.append(Result(value, reason, difference, value == best, verdict))
-    return Column(label, key, definition, results, _baselines(first, key.name, common))
+    reference = runs[0] if runs[0].label in values else None
+    results = [
+        _result(run, reference, values[run.label], definition, common)
+        if run.label in values
+        else _lacking(run, key)
+        for run in runs
+    ]
+    best = best_value(values.values(), definition.higher_is_better)
+    marked = [one and replace(one, best=one.value == best) for one in results]
+    return Column(label, key, definition, marked, _baselines(first, key.name, common))
+
+
+def _result(
+    run: Run, reference: Run | None, value: float, definition: Definition, common: set[str]
+) -> Result:
+    difference = _difference(run, reference, definition.name, common)
+    reason = run.evaluation.unavailable.get(definition.name, "")
+    return Result(value, reason, difference, False, _verdict(difference, definition.higher_is_better))
+
+
+def _lacking(run: Run, key: Key) -> Result | None:
+    reason = run.evaluation.unavailable.get(key.name, "")
+    return Result(math.nan, reason, None, False, "") if reason else None
 
 
 def _baselines(evaluation: Evaluation, metric: str, common: set[str]) -> dict[str, float]:

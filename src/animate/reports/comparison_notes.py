@@ -6,15 +6,20 @@ import math
 from typing import TYPE_CHECKING
 
 from animate.metrics.evaluation import MODEL
-from animate.reports.comparison import Key
+from animate.reports.comparison import Key, definitions
 
 if TYPE_CHECKING:
     from animate.reports.comparison import Column, Comparison
 
 
 def notes(comparison: Comparison) -> list[str]:
-    """Tell in a line each: clips that were left out, definitions kept apart, sets that differ."""
-    return [*_left_out(comparison), *_kept_apart(comparison), *_over_sets(comparison)]
+    """Tell in a line each: clips left out, definitions kept apart, sets that differ, metrics lacking."""
+    return [
+        *_left_out(comparison),
+        *_kept_apart(comparison),
+        *_over_sets(comparison),
+        *_lacking(comparison),
+    ]
 
 
 def _left_out(comparison: Comparison) -> list[str]:
@@ -50,8 +55,7 @@ def _division(same: list[Column], comparison: Comparison) -> str:
 
 
 def _labels(column: Column, comparison: Comparison) -> list[str]:
-    pairs = zip(comparison.runs, column.results, strict=True)
-    return [run.label for run, result in pairs if result is not None]
+    return [run.label for run in comparison.runs if column.key in definitions(run.evaluation)]
 
 
 def _over_sets(comparison: Comparison) -> list[str]:
@@ -62,6 +66,15 @@ def _over_sets(comparison: Comparison) -> list[str]:
     per_clip = {metric for clip in clips for metric in clip.values.get(MODEL, {})}
     names = [c.label for c in comparison.columns if c.key.name not in per_clip and _has_value(c)]
     return [f"over all clips of each run, which differ: {', '.join(names)}"] if names else []
+
+
+def _lacking(comparison: Comparison) -> list[str]:
+    """Name the metrics that no run could compute, with the first run's reason."""
+    reasons: dict[str, str] = {}
+    for run in reversed(comparison.runs):
+        reasons |= run.evaluation.unavailable
+    there = {column.key.name for column in comparison.columns}
+    return [f"{name}: {reason}" for name, reason in reasons.items() if name not in there]
 
 
 def _has_value(column: Column) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from animate.metrics.evaluation import COPY_FIRST_FRAME, MODEL, ClipResult, Evaluation, Summary
+from animate.metrics.evaluation import COPY_FIRST_FRAME, MODEL, ClipResult, Evaluation
 from animate.reports.clips import ClipView, best_and_worst, main_metric
 from animate.reports.numbers import best_value, interval, number_format, shown
 from animate.reports.render import DefinitionView, describe, render
@@ -20,9 +20,8 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
     from animate.metrics.base import Definition
+    from animate.metrics.evaluation import Summary
     from animate.reports.recorder import Recorder
-
-_NOTHING = Summary(math.nan, math.nan, math.nan, 0, 0)
 
 
 class Cell(NamedTuple):
@@ -40,7 +39,8 @@ class MetricView:
     """A metric with its cells, one for each row of the evaluation."""
 
     definition: DefinitionView
-    cells: list[Cell]
+    cells: list[Cell | None]
+    """None where a metric says nothing about a row."""
     unavailable: str
     """Why there are no values; empty when there are."""
 
@@ -129,20 +129,21 @@ def _undefined(evaluation: Evaluation) -> dict[str, str]:
 
 
 def _metric(definition: Definition, evaluation: Evaluation, rows: Sequence[str]) -> MetricView:
-    summaries = [evaluation.rows.get(row, {}).get(definition.name, _NOTHING) for row in rows]
-    specification = number_format(summary.value for summary in summaries)
-    best = best_value((summary.value for summary in summaries), definition.higher_is_better)
-    cells = [
-        Cell(
-            shown(summary.value, specification),
-            interval(summary.low, summary.high, specification),
-            summary.frames,
-            summary.missing,
-            summary.value == best,
-        )
-        for summary in summaries
-    ]
+    summaries = [evaluation.rows.get(row, {}).get(definition.name) for row in rows]
+    values = [summary.value for summary in summaries if summary is not None]
+    specification, best = number_format(values), best_value(values, definition.higher_is_better)
+    cells = [None if summary is None else _cell(summary, specification, best) for summary in summaries]
     return MetricView(describe(definition), cells, evaluation.unavailable.get(definition.name, ""))
+
+
+def _cell(summary: Summary, specification: str, best: float) -> Cell:
+    return Cell(
+        shown(summary.value, specification),
+        interval(summary.low, summary.high, specification),
+        summary.frames,
+        summary.missing,
+        summary.value == best,
+    )
 
 
 def _entry(name: str, value: Any) -> Entry:
