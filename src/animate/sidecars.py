@@ -192,7 +192,7 @@ class Sidecar:
         """Read an array. Raises ``SidecarError`` when it is not there or damaged."""
         try:
             array: NDArray[Any] = self._file[name]
-        except _DAMAGE as error:
+        except Exception as error:  # NumPy's parser of headers stumbles over damage in many ways
             raise self._damaged(error) from error
         return array
 

@@ -16,6 +16,7 @@ from animate.data.clips import ClipSource, ContainerSource, FrameFolderSource, S
 from animate.data.frame_files import is_hidden, is_picture, list_frames, natural_key, upright_size
 from animate.data.packed import PackedInfo
 from animate.errors import UserError
+from animate.sidecars import SUFFIX
 from animate.video.probe import probe
 
 if TYPE_CHECKING:
@@ -126,7 +127,8 @@ def layout_of(path: Path, strip: Strip) -> Layout | None:
 def search(split: Path, strip: Strip) -> Iterator[Found | Path]:
     """Find what should be a clip under a split folder, in natural order, and the paths of what is ignored.
 
-    Hidden names are passed over. Links are followed, but never back into a folder that encloses them.
+    Hidden names and sidecars are passed over. Links are followed, but never back into a folder that encloses
+    them.
     Raises ``UserError`` when a folder cannot be listed.
     """
     yield from _search(split, strip, ())
@@ -152,7 +154,7 @@ def _search(folder: Path, strip: Strip, enclosing: Sequence[str]) -> Iterator[Fo
 
 def _list(folder: Path) -> list[Path]:
     try:
-        found = (p for p in folder.iterdir() if not is_hidden(p.name) and not p.name.endswith(SIDECAR_SUFFIX))
+        found = (p for p in folder.iterdir() if not is_hidden(p.name) and not p.name.endswith(SUFFIX))
         return sorted(found, key=lambda path: natural_key(path.name))
     except OSError as error:
         raise UserError(f"{folder}: cannot be listed: {error.strerror}; check its permissions") from error
