@@ -233,12 +233,13 @@ def test_pictures_too_small_for_flow_are_a_clear_error() -> None:
         WarpingError().update(evaluated(small, small))
 
 
-def test_pictures_of_nan_are_counted_as_missing() -> None:
+def test_pictures_of_nan_spoil_the_result_and_are_counted() -> None:
     target = gliding(3)
     broken = target.clone()
     broken[2] = math.nan
     for metric in (Flicker(), WarpingError()):
         metric.update(evaluated(broken, target))
+        assert math.isnan(metric.compute())
         assert (int(metric.count), int(metric.missing)) == (1, 1)
 
 

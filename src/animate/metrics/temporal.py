@@ -125,7 +125,8 @@ class Flicker(TemporalMetric):
 class WarpingError(TemporalMetric):
     """How well the prediction before, moved as the target moved, agrees with the present one.
 
-    The target itself does not reach 0: light changes, and optical flow is not exact.
+    The target itself does not reach 0: light changes, and optical flow is not exact. A blurred prediction can
+    lie below it, so this says something about predictions that are about as sharp.
     """
 
     @property
