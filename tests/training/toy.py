@@ -23,12 +23,14 @@ class ToyDataset(Dataset):
         epoch, number = key
         generator = torch.Generator().manual_seed(1000 * (epoch + 1) + number)
         frames = torch.rand(2, 3, self.size, self.size, generator=generator)
-        return {"frames": frames, "clip": f"clip{epoch}_{number}", "seed": 1000 * (epoch + 1) + number}
+        names = {"clip": f"clip{epoch}_{number}", "seed": 1000 * (epoch + 1) + number}
+        return {"frames": frames, "frame_index": torch.arange(2), **names}
 
 
 def collate(items: list[dict]) -> dict:
-    batch = {key: [item[key] for item in items] for key in ("clip", "seed")}
-    return {"frames": torch.stack([item["frames"] for item in items]), **batch}
+    names = {key: [item[key] for item in items] for key in ("clip", "seed")}
+    tensors = {key: torch.stack([item[key] for item in items]) for key in ("frames", "frame_index")}
+    return tensors | names
 
 
 class ToyEval(ToyDataset):
@@ -98,7 +100,8 @@ class ToyModule(LightningModule):
     def validation_step(self, batch: dict, batch_idx: int) -> dict:
         source, driving = batch["frames"].unbind(1)
         prediction = self.networks(source).clamp(0, 1)
-        return {"prediction": prediction, "target": driving, "source": source, "clip": batch["clip"]}
+        pictures = {"prediction": prediction, "target": driving, "source": source}
+        return {**pictures, "clip": batch["clip"], "frame": batch["frame_index"][:, 1].tolist()}
 
     test_step = validation_step
 
