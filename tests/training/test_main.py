@@ -206,25 +206,6 @@ def test_a_sweep_can_be_a_file(capfd) -> None:
     assert "Launching 4 jobs" in capfd.readouterr().out
 
 
-def test_wandb_works_offline(monkeypatch) -> None:
-    monkeypatch.setenv("WANDB_MODE", "offline")
-    monkeypatch.setenv("WANDB_SILENT", "true")
-    main([*TINY, "logger=wandb"])
-    (folder,) = runs()
-    run_id = OmegaConf.load(folder / "config.yaml").run_id
-    assert list(folder.glob(f"wandb/offline-run-*-{run_id}"))
-
-
-def test_tensorboard_shows_the_pictures() -> None:
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-
-    main([*TINY, "logger=tensorboard"])
-    events = EventAccumulator(str(runs()[0] / "tensorboard"))
-    events.Reload()
-    assert events.Tags()["images"] == ["samples"]
-    assert {"train/loss", "val/l1", "val/l1_ratio"} <= set(events.Tags()["scalars"])
-
-
 def test_bf16_trains_on_a_cpu_and_keeps_its_weights_in_float32() -> None:
     main([*TINY, "trainer.precision=bf16-mixed"])
     saved = torch.load(runs()[0] / "checkpoints" / "last.ckpt", weights_only=True)

@@ -6,6 +6,7 @@ import logging
 import os
 import signal
 import sys
+import time
 import warnings
 from typing import TYPE_CHECKING, NoReturn
 
@@ -15,6 +16,7 @@ from hydra.types import RunMode
 
 from animate.training.complaints import explain
 from animate.training.conf import conf_folder
+from animate.training.sweeps import Results
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -50,7 +52,7 @@ def launch(task: Task, config_name: str, overrides: Sequence[str] | None = None)
     _quieten_lightning()
     job = _Job(task, command_line, config_name)
     try:
-        hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name=config_name)(job)()
+        _run(job, config_name)
     except KeyboardInterrupt:
         raise SystemExit(128 + signal.SIGINT) from None
     except Exception as error:
@@ -67,23 +69,42 @@ def launch(task: Task, config_name: str, overrides: Sequence[str] | None = None)
         raise SystemExit(USER_ERROR)
 
 
+def _run(job: _Job, config_name: str) -> None:
+    """Hand over to Hydra; a sweep's results are told also when a job of it failed or was interrupted."""
+    try:
+        hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name=config_name)(job)()
+    finally:
+        job.results.report()
+
+
 def _print_error(line: str) -> None:
     print(f"animate: error: {line}", file=sys.stderr, flush=True)
 
 
 class _Job:
-    """One job of Hydra's: remembers the user's errors that it has told, so that none is printed twice."""
+    """What Hydra runs: remembers the user's errors that it has told, to tell none twice, and all results."""
 
     def __init__(self, task: Task, command_line: list[str], config_name: str) -> None:
         self.task = task
         self.command_line = command_line
         self.config_name = config_name
         self.told: list[Exception] = []
+        self.results = Results()
 
     def __call__(self, config: DictConfig) -> float | None:
         # Lightning's launcher starts its child processes from sys.argv: it has to see the true command line.
         sys.argv = self.command_line
-        sweep = HydraConfig.get().mode == RunMode.MULTIRUN
+        if HydraConfig.get().mode != RunMode.MULTIRUN:
+            return self._try(config, sweep=False)
+        begun, score, done = time.monotonic(), None, False
+        try:
+            score = self._try(config, sweep=True)
+            done = True
+        finally:
+            self.results.add(config, score, done, time.monotonic() - begun)
+        return score
+
+    def _try(self, config: DictConfig, sweep: bool) -> float | None:
         try:
             return self.task(config)
         except Exception as error:

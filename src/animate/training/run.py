@@ -18,6 +18,7 @@ from animate import checkpoints
 from animate.errors import UserError
 from animate.training import folders, resume
 from animate.training.callbacks.checkpoints import Checkpoints
+from animate.training.callbacks.dashboards import Dashboards, closing
 from animate.training.callbacks.describe import Describe
 from animate.training.callbacks.interruption import Interruption
 from animate.training.checkpoint_io import AtomicCheckpointIO
@@ -134,15 +135,18 @@ def _fit_and_test(config: DictConfig, folder: Path, resumed: resume.Resumed | No
     if config.init_from:
         log.info("%s", checkpoints.initialise(cast("Trained", module), config.init_from))
     interruption = Interruption()
+    dashboards = Dashboards(cast("dict[str, Any]", OmegaConf.to_container(config, resolve=True)))
     trainer = build_trainer(
-        config, [*_nodes(config.callbacks), Describe(config.architecture, module), interruption]
+        config, [*_nodes(config.callbacks), Describe(config.architecture, module), dashboards, interruption]
     )
     if trainer.is_global_zero:
         OmegaConf.save(config, folder / "config.yaml", resolve=True)
-    with interruption:
-        trainer.fit(module, datamodule=data, ckpt_path=resumed and str(resumed.checkpoint), weights_only=True)
-    if config.test and not config.trainer.fast_dev_run:
-        _test_best(trainer, module, data, folder)
+    last = resumed and str(resumed.checkpoint)
+    with closing(trainer):
+        with interruption:
+            trainer.fit(module, datamodule=data, ckpt_path=last, weights_only=True)
+        if config.test and not config.trainer.fast_dev_run:
+            _test_best(trainer, module, data, folder)
     return best_score(trainer)
 
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from pytorch_lightning import Callback
-from pytorch_lightning.loggers import TensorBoardLogger, WandbLogger
 from typing_extensions import override
 
 from animate.video.encode import VideoWriter
@@ -29,7 +28,8 @@ class Samples(Callback):
 
     The columns are those of the reference's visualiser: source and driving frame with their keypoints, the
     deformed source, the prediction, the occlusion map, and the source as each keypoint alone would move it.
-    What a method does not return is left out.
+    What a method does not return is left out. ``written`` names the files of the last validation, for
+    ``callbacks.Dashboards`` to show.
 
     Args:
         folder: where the files go.
@@ -42,11 +42,12 @@ class Samples(Callback):
     def __init__(self, folder: str, clips: int = 4, fps: float = 8.0, every_n_epochs: int = 1) -> None:
         self.folder = Path(folder)
         self.clips, self.fps, self.every_n_epochs = clips, fps, every_n_epochs
+        self.written: dict[str, Path] = {}
         self._rows: dict[str, list[dict[str, Picture]]] = {}
 
     @override
     def on_validation_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._rows = {}
+        self._rows, self.written = {}, {}
 
     @override
     def on_validation_batch_end(
@@ -72,7 +73,7 @@ class Samples(Callback):
 
     @override
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Write what was kept, and hands the picture to the loggers that show pictures."""
+        """Write what was kept."""
         rows, self._rows = self._rows, {}
         if not rows or getattr(trainer, "fast_dev_run", False):
             return
@@ -80,9 +81,10 @@ class Samples(Callback):
         stem = f"epoch_{trainer.current_epoch + 1:04d}"
         shown = [frames[len(frames) // 2] for frames in rows.values()]
         picture = tile([list(row.values()) for row in shown], labels=list(shown[0]))
-        write_image(self.folder / f"{stem}.png", picture)
-        self._write_video(self.folder / f"{stem}.mp4", list(rows.values()))
-        log_picture(trainer, picture)
+        files = {"pictures": self.folder / f"{stem}.png", "video": self.folder / f"{stem}.mp4"}
+        write_image(files["pictures"], picture)
+        self._write_video(files["video"], list(rows.values()))
+        self.written = files
 
     def _write_video(self, path: Path, clips: list[list[dict[str, Picture]]]) -> None:
         shown = ("source", "driving", "prediction")
@@ -117,12 +119,3 @@ def picture_of(tensor: Tensor, size: tuple[int, int]) -> Picture:
 
 def _points(tensor: Tensor) -> NDArray[np.float32]:
     return np.asarray(tensor.detach().float().cpu().numpy(), np.float32)
-
-
-def log_picture(trainer: Trainer, picture: Picture) -> None:
-    """Show a picture in TensorBoard and W&B, where they are used."""
-    for logger in trainer.loggers:
-        if isinstance(logger, TensorBoardLogger):
-            logger.experiment.add_image("samples", picture, trainer.global_step, dataformats="HWC")
-        elif isinstance(logger, WandbLogger):
-            logger.log_image("samples", [picture], step=trainer.fit_loop.epoch_loop._batches_that_stepped)

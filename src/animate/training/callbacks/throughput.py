@@ -65,9 +65,9 @@ class Throughput(Callback):
     def _log(self, trainer: Trainer, module: LightningModule) -> None:
         elapsed = self._waiting + self._working
         values = {
-            "throughput/samples_per_s": self._samples / elapsed,
-            "throughput/data_wait": self._waiting / elapsed,
-            "throughput/peak_memory_mib": peak_memory(module.device) / 2**20,
+            "sys/samples_per_s": self._samples / elapsed,
+            "sys/data_wait": self._waiting / elapsed,
+            "sys/peak_memory_mib": peak_memory(module.device) / 2**20,
         }
         for logger in trainer.loggers:
             logger.log_metrics(values, step=trainer.fit_loop.epoch_loop._batches_that_stepped)

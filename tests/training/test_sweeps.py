@@ -1,0 +1,141 @@
+"""Sweeps: the table of their results, and the one that W&B's agent starts."""
+
+from __future__ import annotations
+
+import csv
+import re
+from pathlib import Path
+
+import pytest
+import wandb
+import yaml
+from hydra import compose, initialize_config_dir
+from wandb.sdk.launch.sweeps.utils import create_sweep_command, create_sweep_command_args
+from wandb_log import WandbLog
+
+from animate.errors import UserError
+from animate.training import app, main
+from animate.training.conf import conf_folder
+from cli import ROOT, TINY, runs
+
+pytestmark = pytest.mark.usefixtures("workplace")
+
+
+def results() -> list[dict[str, str]]:
+    (path,) = Path("outputs/sweeps").glob("*/results.csv")
+    with path.open() as file:
+        return list(csv.DictReader(file))
+
+
+def test_the_results_are_a_table_of_what_was_varied_the_best_first(capfd) -> None:
+    def task(config) -> float | None:
+        config.run_folder = f"outputs/fomm/run{config.seed}"
+        return {1: 0.25, 2: 0.125, 3: None}[config.seed]
+
+    app.launch(task, "train", ["-m", "data=puppets", "seed=1,2,3"])
+    assert [(row["job"], row["seed"], row["val/l1"], row["run"]) for row in results()] == [
+        ("1", "2", "0.125", "outputs/fomm/run2"),
+        ("0", "1", "0.25", "outputs/fomm/run1"),
+        ("2", "3", "", "outputs/fomm/run3"),
+    ]
+    assert "data" not in results()[0], "it is the same in all jobs"
+    printed = capfd.readouterr().out
+    assert "results of the sweep" in printed
+    assert re.search(r"1\s+│\s+2\s+│\s+0\.125", printed)
+    assert "results.csv" in printed
+
+
+def test_a_failed_job_stands_in_the_table(capfd) -> None:
+    def task(config) -> float:
+        if config.seed == 1:
+            raise UserError("seed 1 does not work")
+        return float(config.seed)
+
+    with pytest.raises(SystemExit) as stopped:
+        app.launch(task, "train", ["-m", "seed=1,2"])
+    assert stopped.value.code == 2
+    assert [(row["seed"], row["val/l1"]) for row in results()] == [("2", "2"), ("1", "failed")]
+
+
+def test_an_interrupted_sweep_tells_what_it_has() -> None:
+    def task(config) -> float:
+        if config.seed == 2:
+            raise KeyboardInterrupt
+        return 0.5
+
+    with pytest.raises(SystemExit) as stopped:
+        app.launch(task, "train", ["-m", "seed=1,2,3"])
+    assert stopped.value.code == 130
+    assert [(row["seed"], row["val/l1"]) for row in results()] == [("1", "0.5"), ("2", "failed")]
+
+
+def test_a_single_run_has_no_table() -> None:
+    app.launch(lambda _: 1.0, "train", ["seed=1"])
+    assert not Path("outputs").exists()
+
+
+def test_the_score_of_a_training_is_its_best_validation() -> None:
+    main(["-m", *TINY, "seed=1,2"])
+    found = {row["run"]: float(row["val/l1"]) for row in results()}
+    assert sorted(found) == sorted(str(path.resolve()) for path in Path("outputs/fomm").glob("*"))
+    for run, score in found.items():
+        with Path(run, "metrics.csv").open() as file:
+            values = [float(row["val/l1"]) for row in csv.DictReader(file) if row["val/l1"]]
+        assert score == pytest.approx(min(values), rel=1e-4)
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in (conf_folder() / "sweep").glob("*.yaml")))
+def test_a_sweep_of_the_config_group_names_settings_that_exist(name) -> None:
+    with initialize_config_dir(str(conf_folder()), version_base="1.3"):
+        config = compose("train", overrides=[f"sweep={name}"], return_hydra_config=True)
+        params = config.hydra.sweeper.params
+        assert params
+        for setting, values in params.items():
+            first = str(values).split(",")[0]
+            compose("train", overrides=[f"{setting}={first}"])  # raises where there is no such setting
+
+
+SWEEPS = sorted((conf_folder() / "sweep" / "agent").glob("*.yaml"))
+
+
+def command_of(sweep: dict, arguments: dict) -> list[str]:
+    """The command line that W&B's agent starts for one choice of the parameters."""
+    values = create_sweep_command_args(
+        {"args": {name: {"value": value} for name, value in arguments.items()}}
+    )
+    values |= {"env": ["/usr/bin/env"], "program": [sweep["program"]], "interpreter": ["python"]}
+    command: list[str] = []
+    for part in create_sweep_command(list(sweep["command"])):
+        command += values[part[2:-1]] if part.startswith("${") else [part]
+    return command
+
+
+def chosen(parameter: dict) -> object:
+    return parameter["values"][-1] if "values" in parameter else parameter["max"]
+
+
+@pytest.mark.parametrize("path", SWEEPS, ids=lambda path: path.stem)
+def test_the_command_of_a_wandb_sweep_trains(path, monkeypatch) -> None:
+    sweep = yaml.safe_load(path.read_text())
+    arguments = {name: chosen(parameter) for name, parameter in sweep["parameters"].items()}
+    command = command_of(sweep, arguments)
+    assert command[:3] == ["/usr/bin/env", "python", "train.py"]
+    assert (ROOT / sweep["program"]).is_file()
+
+    # As the agent leaves it to the program: the run's id, the sweep's id, the chosen values in a file.
+    parameters = Path("config.yaml")
+    parameters.write_text(yaml.safe_dump({name: {"value": value} for name, value in arguments.items()}))
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    monkeypatch.setenv("WANDB_RUN_ID", "run0of3")
+    monkeypatch.setenv("WANDB_SWEEP_ID", "sweep1")
+    monkeypatch.setenv("WANDB_SWEEP_PARAM_PATH", str(parameters.resolve()))
+    wandb.teardown()
+    main([*command[3:], *(setting for setting in TINY if not setting.startswith("logger"))])
+    log = WandbLog(runs()[0])
+    (run,) = log.of("run")
+    assert (run.run_id, run.sweep_id) == ("run0of3", "sweep1")
+    assert log.config["model"]["optimizer"]["generator"]["lr"] == arguments["model.optimizer.generator.lr"]
+    assert log.config["seed"] == arguments["seed"]
+    goal = {"minimize": min, "maximize": max}[sweep["metric"]["goal"]]
+    measured = [row[sweep["metric"]["name"]] for row in log.history if sweep["metric"]["name"] in row]
+    assert log.summary[sweep["metric"]["name"]] == {goal.__name__: goal(measured)}
