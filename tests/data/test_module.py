@@ -384,6 +384,8 @@ def test_two_ranks_share_each_global_batch_and_each_evaluation_clip(tmp_path):
     together = [tuple(a + b) for a, b in zip(*(rank["trained"] for rank in ranks), strict=True)]
     assert together == [seeds for _, _, seeds, _ in whole_run(epochs=1).seen]
     assert sorted(ranks[0]["evaluated"] + ranks[1]["evaluated"]) == [f"clip{i}" for i in range(5)]
+    # A rank that has fewer batches, because a clip of its own cannot be read, keeps nobody waiting.
+    assert [rank["readable"] for rank in ranks] == [2 * ["clip0", "clip1", "clip3"], 2 * ["clip4"]]
     for rank in (0, 1):
         refusal = (tmp_path / f"error{rank}.txt").read_text()
         assert refusal.startswith("UserError: 1 val clips cannot be shared by 2 devices")

@@ -21,21 +21,38 @@ class Buffered(Recorder):
         self.norm.requires_grad_(False)
 
 
-def main(folder: Path) -> None:
-    trainer = Trainer(
+class TornValidation(FakeIndex):
+    """Of five validation clips the third cannot be read: the second rank's first batch has none."""
+
+    def clips(self, split):
+        whole = super().clips(split)
+        return FakeIndex(5, broken=[2]).clips("train") if split == "val" else whole
+
+
+def two_processes(epochs: int = 1) -> Trainer:
+    return Trainer(
         accelerator="cpu",
         devices=2,
         strategy="ddp",
-        max_epochs=1,
+        max_epochs=epochs,
         logger=False,
         enable_checkpointing=False,
         enable_progress_bar=False,
         use_distributed_sampler=False,
         num_sanity_val_steps=0,
     )
-    module = Buffered()
+
+
+def main(folder: Path) -> None:
+    trainer, module, torn = two_processes(), Buffered(), Buffered()
     trainer.fit(module, datamodule=data(FakeIndex(val=5), augmentation=None))
-    seen = {"trained": [seeds for _, _, seeds, _ in module.seen], "evaluated": module.evaluated}
+    torn_data = data(TornValidation(), augmentation=None, max_skipped_share=1.0)
+    two_processes(epochs=2).fit(torn, datamodule=torn_data)  # training goes on after an uneven validation
+    seen = {
+        "trained": [seeds for _, _, seeds, _ in module.seen],
+        "evaluated": module.evaluated,
+        "readable": torn.evaluated,
+    }
     (folder / f"rank{trainer.global_rank}.json").write_text(json.dumps(seen))
     try:
         trainer.validate(module, datamodule=data(FakeIndex(val=1)), verbose=False)
