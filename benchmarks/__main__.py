@@ -3,21 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import importlib
 import multiprocessing
 from pathlib import Path
 
-import torch
+from benchmarks.report import run
 
-from benchmarks.report import publish
-
-NAMES = ("train_step", "inference", "pairs")
-
-
-def run(name: str, runs: int, folder: Path) -> None:
-    """Run one benchmark on the GPU if there is one, else on the CPU."""
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    publish(name, importlib.import_module(f"benchmarks.{name}").run(device, runs), folder)
+NAMES = ("train_step", "inference", "pairs", "metrics")
 
 
 def main() -> None:

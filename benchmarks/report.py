@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import platform
 import resource
@@ -74,3 +75,12 @@ def publish(name: str, rows: list[Row], folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     text = json.dumps({"benchmark": name, "machine": machine(), "rows": rows}, indent=2)
     (folder / f"{name}.json").write_text(text + "\n")
+
+
+def run(name: str, runs: int, folder: Path) -> None:
+    """Run one benchmark on the GPU if there is one, else on the CPU.
+
+    Not in ``__main__``, which a spawned process does not import.
+    """
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    publish(name, importlib.import_module(f"benchmarks.{name}").run(device, runs), folder)

@@ -13,6 +13,7 @@ from media import gif_folder
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning import Trainer
 
+from animate.metrics.catalogue import NAMES, build
 from animate.training import main
 from animate.training.conf import conf_folder
 
@@ -98,8 +99,16 @@ def test_the_other_groups_fit_too(variant) -> None:
     assert_targets_bind(composed("train", "run_folder=x", "run_id=y", *variant))
 
 
-def test_evaluation_fits() -> None:
-    assert_targets_bind(composed("evaluate", "checkpoint=x.ckpt"))
+@pytest.mark.parametrize("metrics", ["default", "fast", "full"])
+def test_evaluation_fits(metrics) -> None:
+    config = composed("evaluate", "checkpoint=x.ckpt", f"metrics={metrics}")
+    assert_targets_bind(config)
+    chosen = build(list(config.metrics.names))  # refuses a name that it does not know
+    assert {"l1", "psnr", "ssim"} <= {metric.definition.name for metric in chosen.metrics}
+
+
+def test_full_leaves_no_metric_out() -> None:
+    assert set(NAMES) <= set(composed("evaluate", "checkpoint=x.ckpt", "metrics=full").metrics.names)
 
 
 def test_no_group_option_is_left_out() -> None:

@@ -1,26 +1,27 @@
-"""Reads from two data workers, prints their process numbers and waits to be killed."""
+"""Reads from two data workers and prints their process numbers; after SIGTERM it reads on, and leaves."""
 
 from __future__ import annotations
 
-import multiprocessing
-import time
+import signal
+import threading
 
 from torch.utils.data import DataLoader
 
 from animate.data.dataset import quiet_worker
+from animate.data.loaders import worker_context
 
 
 def main() -> None:
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["animate.data.dataset", "cv2"])
-    numbers = list(range(1000))
-    batches = iter(
-        DataLoader(numbers, num_workers=2, worker_init_fn=quiet_worker, multiprocessing_context=context)
-    )
+    terminated = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: terminated.set())
+    numbers, context = list(range(1000)), worker_context()
+    loader = DataLoader(numbers, num_workers=2, worker_init_fn=quiet_worker, multiprocessing_context=context)
+    batches = iter(loader)
     for _ in range(4):  # both workers have begun
         next(batches)
-    print(*(child.pid for child in multiprocessing.active_children()), flush=True)
-    time.sleep(600)
+    print(*(worker.pid for worker in batches._workers), flush=True)
+    terminated.wait(600)
+    print("read on:", sum(len(batch) for batch in batches), flush=True)
 
 
 if __name__ == "__main__":

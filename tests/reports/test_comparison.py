@@ -177,7 +177,7 @@ def test_a_metric_that_some_or_all_runs_lack(runs):
     assert not results[0].best
     assert results[1].unavailable == "weights not available: x"
     assert results[2] is None
-    assert notes(comparison) == ["kid: too few"]
+    assert notes(comparison) == ["computed by no run, for reasons in their reports: kid"]
 
 
 def test_crop_and_codec_in_words(runs):

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 import torch
@@ -39,8 +40,13 @@ def signalled(options: list[str], number: int, group: bool) -> int:
 @pytest.mark.parametrize("accumulation", [1, 2])
 @pytest.mark.parametrize(
     ("number", "group", "code"),
-    [(signal.SIGTERM, False, 143), (signal.SIGINT, True, 130), (signal.SIGKILL, False, -9)],
-    ids=["SIGTERM", "Ctrl-C", "SIGKILL"],
+    [
+        (signal.SIGTERM, False, 143),
+        (signal.SIGTERM, True, 143),
+        (signal.SIGINT, True, 130),
+        (signal.SIGKILL, False, -9),
+    ],
+    ids=["SIGTERM", "SIGTERM to all", "Ctrl-C", "SIGKILL"],
 )
 def test_drill_of_the_whole_program(monkeypatch, number, group, code, accumulation) -> None:
     """Two data workers, averaged weights, a schedule, a real signal; equal to the bit after resume=last."""
@@ -57,6 +63,9 @@ def test_drill_of_the_whole_program(monkeypatch, number, group, code, accumulati
     main([*options, "experiment_name=whole"])
     options += ["experiment_name=parts"]
     assert signalled([*options, "data.num_workers=2"], number, group) == code
+    (last,) = Path("outputs/parts").glob("*/checkpoints/last.ckpt")
+    steps = torch.load(last, weights_only=True)["global_step"]
+    assert steps == 30 if number == signal.SIGKILL else steps > 30, "saved inside of the third epoch"
     main([*options, "resume=last"])
     parts, whole = runs()
     ours, theirs = (torch.load(p / "checkpoints" / "last.ckpt", weights_only=True) for p in (parts, whole))

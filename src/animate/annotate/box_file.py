@@ -87,9 +87,13 @@ def _box(entry: Any, size: tuple[int, int], where: str) -> list[float]:
 
 
 def _frames(entry: dict[str, Any], count: int, where: str) -> range:
-    first, stop = entry.get("frames", (0, count))
-    if "frame" in entry:
-        first, stop = entry["frame"], entry["frame"] + 1
-    if not (isinstance(first, int) and isinstance(stop, int) and 0 <= first < stop <= count):
+    try:
+        first, stop = (entry["frame"], entry["frame"] + 1) if "frame" in entry else entry["frames"]
+        frames = range(first, stop)
+    except KeyError:
+        frames = range(count)
+    except (TypeError, ValueError):
+        frames = range(0)
+    if not frames or frames[0] < 0 or frames[-1] >= count:
         raise UserError(f"{where}: its frames are not within the clip's {count}")
-    return range(first, stop)
+    return frames

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 _GAP = 0.25  # seconds that a figure may be missed without its clip ending
 _HOME = 0.25  # IoU with its first box, below which a figure has left the place of a fixed square
+_ENLARGED = 1.1  # factor from which it is worth a word
 _SHOWN_ROWS, _SHOWN_FRAMES = 40, 5
 SHEET = "contact_sheet.png"
 
@@ -47,6 +48,9 @@ class Row:
     """Its file, relative to the output folder; empty where it was left out."""
     split: str
     source: str
+    """The file that it was cut out of."""
+    subject: str
+    """A name for that file that no other of the inputs has."""
     start: int
     """Its first frame in the source."""
     stop: int
@@ -121,12 +125,13 @@ def _crop(clip: Clip, name: str, detected: Detected, wanted: Wanted, folder: Pat
     written = 0
     for tube in tubes:
         where = squares(tube, clip.size, float(clock.fps), Framing(wanted.margin, wanted.smooth))
-        row = _row(clip, clock, tube, where, wanted)
+        row = replace(_row(clip, clock, tube, where, wanted), subject=name)
         if not row.notes:
             target = folder / f"{name}_{written:03d}.mp4"
             pictures = _write(clip, clock, tube, where, target, wanted.size)
             row = replace(row, clip=target.name, notes=_remarks(clip, tube, where, wanted))
-            crops.pictures.append([_label(row), *pictures])
+            if len(crops.pictures) < _SHOWN_ROWS:
+                crops.pictures.append([_label(row), *pictures])
             written += 1
         crops.rows.append(row)
 
@@ -143,14 +148,14 @@ def _row(clip: Clip, clock: Clock, tube: Tube, where: NDArray[np.float64], wante
         notes.append(f"too small: {box:.0f} pixels")
     left, top, side = np.median(where, axis=0).round(2).tolist()
     numbers = (tube.start, tube.stop, round(start, 6), round(end, 6), round(box, 1), left, top, side)
-    return Row("", "", clip.name, *numbers, tuple(notes))
+    return Row("", "", str(clip.path), "", *numbers, tuple(notes))
 
 
 def _remarks(clip: Clip, tube: Tube, where: NDArray[np.float64], wanted: Wanted) -> tuple[str, ...]:
     """Tell what is not as good as it could be about a clip."""
     remarks = []
     side = float(np.median(where[:, 2]))
-    if side < wanted.size:
+    if side * _ENLARGED < wanted.size:
         remarks.append(f"small: {side:.0f} pixels enlarged to {wanted.size}")
     if share := cut_share(tube, clip.size):
         remarks.append(f"cut: at the edge of the picture in {share:.0%} of its frames")
@@ -200,15 +205,15 @@ def _overview(frame: Numbered, tube: Tube, where: NDArray[np.float64]) -> NDArra
 
 def _label(row: Row) -> NDArray[np.uint8]:
     length = row.end_seconds - row.start_seconds
-    cell = text_cell(f"{row.clip} {length:.1f} s. {'. '.join(row.notes)}", CELL)
+    cell = text_cell(f"{row.clip} ({length:.1f} s) {'. '.join(row.notes)}", CELL)
     return bordered(cell) if row.notes else cell
 
 
 def _split(crops: Crops, share: float, folder: Path) -> None:
     """Hold out whole inputs, the last ones; of a single input its last clips. Move the files accordingly."""
     kept = [row for row in crops.rows if row.clip]
-    sources = list(dict.fromkeys(row.source for row in kept))
-    units = [row.source if len(sources) > 1 else row.clip for row in kept]
+    sources = {row.subject for row in kept}
+    units = [row.subject if len(sources) > 1 else row.clip for row in kept]
     every = list(dict.fromkeys(units))
     count = max(1, round(share * len(every))) if share > 0 and len(every) > 1 else 0
     held_out = set(every[len(every) - count :])
@@ -229,7 +234,7 @@ def _write_tables(crops: Crops, folder: Path) -> None:
     with (folder / "manifest.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(("path", "split", "subject"))
-        writer.writerows((row.clip, row.split, row.source) for row in crops.rows if row.clip)
+        writer.writerows((row.clip, row.split, row.subject) for row in crops.rows if row.clip)
     with (folder / "crops.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(field.name for field in fields(Row))

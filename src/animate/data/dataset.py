@@ -182,12 +182,13 @@ def by_subject(clips: Sequence[Clip]) -> list[list[Clip]]:
 def quiet_worker(_: int) -> None:
     """Keep a data worker to one thread, and to the life of the process that reads from it.
 
-    Parallelism comes from the number of workers. Ctrl-C is the reader's to answer.
+    Parallelism comes from the number of workers. Ctrl-C and SIGTERM are the reader's to answer.
     """
     import cv2
 
     cv2.setNumThreads(0)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
     reader = multiprocessing.parent_process()
     if reader is not None:
         threading.Thread(target=_end_with, args=(reader,), daemon=True).start()

@@ -134,5 +134,6 @@ def worker_context() -> multiprocessing.context.BaseContext:
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["__main__", "animate.data.dataset", "animate.data.transforms", "cv2"])
+    readers = ["animate.data.dataset", "animate.data.transforms", "cv2"]
+    context.set_forkserver_preload(["__main__", *readers, "animate.data.undisturbed"])
     return context

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _TAIL = 5.0  # percent; so much of each side's positions may lie outside of a fixed square without margin
 _MEDIAN, _CENTRE, _SIDE = 0.4, 0.35, 1.0  # seconds: window of the median, deviations of the smoothing
+_ROUNDING = 1e-3  # pixels; what single precision does to a whole number must not cost a pixel
 _TOUCHING = 0.01  # of the box's side
 
 
@@ -59,7 +60,7 @@ def squares(tube: Tube, picture: tuple[int, int], fps: float, framing: Framing) 
     least = (boxes[:, 2:] - boxes[:, :2]).max(axis=1)
     side = np.maximum(least, np.minimum(least * (1 + 2 * framing.margin), min(picture)))
     if not framing.smooth:
-        side = np.ceil(side)
+        side = np.ceil(side - _ROUNDING)
     room = np.array(picture[::-1]) - side[:, None]
     corners = (centres - side[:, None] / 2).clip(np.minimum(room, 0), np.maximum(room, 0))
     if not framing.smooth:

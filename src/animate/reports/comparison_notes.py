@@ -69,12 +69,11 @@ def _over_sets(comparison: Comparison) -> list[str]:
 
 
 def _lacking(comparison: Comparison) -> list[str]:
-    """Name the metrics that no run could compute, with the first run's reason."""
-    reasons: dict[str, str] = {}
-    for run in reversed(comparison.runs):
-        reasons |= run.evaluation.unavailable
+    """Name the metrics that were asked for and have no column."""
     there = {column.key.name for column in comparison.columns}
-    return [f"{name}: {reason}" for name, reason in reasons.items() if name not in there]
+    names = dict.fromkeys(name for run in comparison.runs for name in run.evaluation.unavailable)
+    lacking = [name for name in names if name not in there]
+    return [f"computed by no run, for reasons in their reports: {', '.join(lacking)}"] if lacking else []
 
 
 def _has_value(column: Column) -> bool:

@@ -16,6 +16,7 @@ from hydra.types import RunMode
 
 from animate.training.complaints import explain
 from animate.training.conf import conf_folder
+from animate.training.ranks import let_the_first_rank_speak
 from animate.training.sweeps import Results
 
 if TYPE_CHECKING:
@@ -108,6 +109,7 @@ class _Job:
         try:
             return self.task(config)
         except Exception as error:
+            let_the_first_rank_speak()
             line = explain(error, self.config_name)
             if line is None:
                 if sweep:

@@ -71,6 +71,13 @@ def hand_down(folder: Path) -> None:
     os.environ[_HANDED_DOWN] = str(folder)
 
 
+def remove_handed_down() -> None:
+    """Take away the run folder of this process where it holds no results."""
+    handed_down = os.environ.get(_HANDED_DOWN)
+    if handed_down:
+        remove_if_unused(Path(handed_down), keep=Path(handed_down).parent)
+
+
 def _make(folder: Path, *, reuse: bool) -> Path:
     for attempt in range(1, 1000):
         candidate = folder if attempt == 1 else folder.with_name(f"{folder.name}_{attempt}")
@@ -86,25 +93,29 @@ def _make(folder: Path, *, reuse: bool) -> Path:
     raise UserError(f"cannot make a run folder like {folder}: a thousand of that name exist")
 
 
+def _has_losses(metrics: Path) -> bool:
+    """Whether a log holds more than the learning rates that a run begins with."""
+    if not metrics.is_file():
+        return False
+    with metrics.open() as file:
+        columns = file.readline().split(",")
+    return any(name.startswith(("train/", "val/")) and not name.startswith("train/lr_") for name in columns)
+
+
 def nearest_existing(folder: Path) -> Path:
     """Return the folder itself or the nearest folder above it that is there."""
     return next(place for place in (folder, *folder.parents) if place.is_dir())
 
 
 def remove_if_unused(folder: Path, keep: Path) -> None:
-    """Take away the folder of a run that ended without a checkpoint, a picture or metrics.
+    """Take away the folder of a run that ended without a checkpoint, a picture or a loss.
 
     The folders above it that it leaves empty go with it, up to ``keep``, which was there before the run.
     """
     if not folder.is_dir() or global_rank() > 0:
         return
-    results = [
-        folder / "metrics.csv",
-        *folder.glob("checkpoints/*"),
-        *folder.glob("samples/*"),
-        *folder.glob("wandb/*"),
-    ]
-    if any(path.exists() for path in results):
+    kept = ("checkpoints/*", "samples/*", "wandb/*")
+    if _has_losses(folder / "metrics.csv") or any(any(folder.glob(pattern)) for pattern in kept):
         return
     shutil.rmtree(folder)
     with suppress(OSError):  # a folder that holds something else stays, and all above it

@@ -22,6 +22,7 @@ from animate.training.callbacks.dashboards import Dashboards, closing
 from animate.training.callbacks.describe import Describe
 from animate.training.callbacks.interruption import Interruption
 from animate.training.checkpoint_io import AtomicCheckpointIO
+from animate.training.ranks import Launcher
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -179,6 +180,8 @@ def build_trainer(config: DictConfig, callbacks: Iterable[Any]) -> Trainer:
     trainer: Trainer = instantiate(config.trainer, **settings, _convert_="all")
     if _sweep_job() is not None and isinstance(trainer.strategy.launcher, _SubprocessScriptLauncher):
         raise UserError("a job of a sweep trains on one device: set trainer.devices=1")
+    if isinstance(trainer.strategy.launcher, _SubprocessScriptLauncher):
+        trainer.strategy._launcher = Launcher(trainer.strategy.launcher)
     return trainer
 
 

@@ -1,0 +1,43 @@
+"""``train.py`` with an accident: the variable ``ACCIDENT`` holds a hook, what happens and in which ranks."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+from animate.data.module import VideoDataModule
+from animate.errors import UserError
+from animate.training import main
+from animate.training.folders import local_rank
+
+
+def user_error() -> None:
+    raise UserError("clip7 is torn")
+
+
+def defect() -> None:
+    raise ZeroDivisionError("a defect of ours")
+
+
+def killed() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+ACCIDENTS = {accident.__name__: accident for accident in (user_error, defect, killed)}
+
+
+def have(hook: str, name: str, ranks: str) -> None:
+    """Let the accident happen in a hook of the data module."""
+    unharmed = getattr(VideoDataModule, hook)
+
+    def harmed(self, *args, **kwargs):
+        if str(local_rank()) in ranks:
+            ACCIDENTS[name]()
+        return unharmed(self, *args, **kwargs)
+
+    setattr(VideoDataModule, hook, harmed)
+
+
+if __name__ == "__main__":
+    have(*os.environ["ACCIDENT"].split())
+    main()
