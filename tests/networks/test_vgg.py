@@ -8,7 +8,6 @@ from animate.errors import UserError
 from animate.networks.vgg import (
     IMAGENET_MEAN,
     IMAGENET_STD,
-    VGG19Features,
     vgg19_from_file,
     vgg19_from_state,
     vgg19_random,
