@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -47,12 +48,11 @@ class KeypointRcnn:
 
     def __init__(self, device: str | None = None, side: int = SIDE, sure: float = SURE) -> None:
         import torch
-        import torchvision
 
         path = pretrained_weights("keypoint_rcnn")
         self._device = device or ("cuda" if torch.cuda.is_available() else "cpu")
         self._network = keypoint_rcnn(path, side, sure).to(self._device)
-        self.version = f"torchvision-{torchvision.__version__} {side}-{sure} {digest(path)}"
+        self.version = f"torchvision-{metadata.version('torchvision')} {side}-{sure} {digest(path)}"
 
     def __call__(self, frames: Frames) -> Pose:
         """See ``PointFinder``."""

@@ -150,7 +150,7 @@ _CLOSED = ("right_eye", "left_eye", "lips_outer", "lips_inner")
 
 def _face68_mirror() -> dict[str, str]:
     """Tell the mirror image of each of the 68 points: outlines run the other way round."""
-    mirror = {}
+    mirror: dict[str, str] = {}
     for part, count in (("jaw", 17), ("nostrils", 5)):
         mirror |= {f"{part}_{i}": f"{part}_{count - 1 - i}" for i in range(count)}
     mirror |= {f"bridge_{i}": f"bridge_{i}" for i in range(4)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import cv2
 import numpy as np
@@ -53,7 +53,8 @@ class _YuNet:
         size = (max(round(height * scale), 1), max(round(width * scale), 1))
         picture = np.ascontiguousarray(resize(frame, size)[..., ::-1])  # OpenCV's networks see BGR
         self._network.setInputSize(size[::-1])
-        rows = self._network.detect(picture)[1]
+        # OpenCV's stub does not tell that it may be None.
+        rows = cast("NDArray[np.float32] | None", self._network.detect(picture)[1])
         return [self._face(row, size) for row in rows] if rows is not None else []
 
     @staticmethod
