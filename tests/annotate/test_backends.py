@@ -50,7 +50,7 @@ def test_puppets_need_nothing(name, capsys):
         for name in table
         if name in ("insightface", "mediapipe")
     ],
-    ids=str,
+    ids=lambda value: getattr(value, "__name__", value),
 )
 def test_a_missing_extra_is_told_with_the_command(make, name, extra, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, name, None)
