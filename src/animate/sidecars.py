@@ -76,7 +76,7 @@ class Header:
     found: int
     """In how many frames there is something."""
     layout: str = ""
-    """The layout of points (``annotate.layouts``); empty for other kinds."""
+    """The layout of points (``animate.layouts``); empty for other kinds."""
     broken: Mapping[int, str] = field(default_factory=dict)
     """Frames that could not be looked at, each with the reason."""
 

@@ -8,9 +8,9 @@ import sys
 import pytest
 
 from animate.annotate import backends, libraries
-from animate.annotate.layouts import LAYOUTS
 from animate.checkpoints.weights import WEIGHTS
 from animate.errors import UserError
+from animate.layouts import LAYOUTS
 
 LIBRARIES = ("dlib", "insightface", "mediapipe", "onnxruntime", "torchvision")
 MAKERS = {

@@ -11,10 +11,11 @@ import pytest
 
 from animate.annotate import backends
 from animate.annotate.figures import to_pixels
-from animate.annotate.layouts import FACE68, mirrored
 from animate.annotate.libraries import packaged_weights
+from animate.annotate.translate import mirrored
 from animate.checkpoints import packaged
 from animate.errors import UserError
+from animate.layouts import FACE68
 
 EYES = (36, 45)  # outer corners
 

@@ -3,8 +3,8 @@
 import numpy as np
 
 from animate.annotate.figures import Figure, main_figures, main_pose, overlap, to_pixels, to_unit, unit_box
-from animate.annotate.layouts import FACE5
 from animate.annotate.protocols import Box
+from animate.layouts import FACE5
 
 
 def square(x, side, score=1.0):

@@ -8,8 +8,9 @@ import pytest
 
 from animate.annotate.figures import to_pixels
 from animate.annotate.importers import read_coco17, read_mattes, read_mediapipe33, read_openpose
-from animate.annotate.layouts import COCO17, COCO18, translate
+from animate.annotate.translate import translate
 from animate.errors import UserError
+from animate.layouts import COCO17, COCO18
 
 SIZE = (240, 320)
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from animate.annotate import backends
-from animate.annotate.layouts import layout_named
 from animate.data.clips import open_clip
 from animate.data.synthetic import KINDS, PuppetIndex
+from animate.layouts import layout_named
 
 FRAMES = [3, 17, 30]
 SIZES = [(128, 128), (160, 288)]

@@ -20,9 +20,9 @@ from animate.annotate.figures import (
     to_unit,
     unit_box,
 )
-from animate.annotate.layouts import FACE68
 from animate.annotate.libraries import digest, library, packaged_weights
 from animate.annotate.protocols import Identity
+from animate.layouts import FACE68
 from animate.video.image import resize
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from animate.annotate.layouts import Layout
+    from animate.layouts import Layout
 
     Size = tuple[int, int]
     """(height, width)."""

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from animate.annotate.figures import Figure, main_pose, to_unit
-from animate.annotate.layouts import BODY25, COCO17, COCO18, MEDIAPIPE33
 from animate.data.frame_files import natural_key
 from animate.errors import UserError
+from animate.layouts import BODY25, COCO17, COCO18, MEDIAPIPE33
 from animate.video.decode import stream
 from animate.video.image import resize
 

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from animate.annotate.figures import Figure, main_figures, make_pose, surest_first, to_unit, unit_box
-from animate.annotate.layouts import FACE68
 from animate.annotate.libraries import digest, library, pretrained_weights
 from animate.annotate.protocols import Identity
 from animate.checkpoints.weights import cache_folder
 from animate.errors import UserError
+from animate.layouts import FACE68
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from animate.annotate.figures import Figure, main_figures, make_pose, to_unit, unit_box
-from animate.annotate.layouts import COCO17
 from animate.annotate.libraries import digest, pretrained_weights
 from animate.errors import UserError
+from animate.layouts import COCO17
 
 if TYPE_CHECKING:
     from pathlib import Path

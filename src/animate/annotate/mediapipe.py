@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from animate.annotate.figures import Figure, main_pose, to_unit
-from animate.annotate.layouts import FACE68, MEDIAPIPE33
 from animate.annotate.libraries import digest, library, pretrained_weights
+from animate.layouts import FACE68, MEDIAPIPE33
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

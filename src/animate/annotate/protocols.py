@@ -30,7 +30,7 @@ class Box(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Pose:
-    """Points of one figure in N frames, in the order of a named layout (``annotate.layouts``)."""
+    """Points of one figure in N frames, in the order of a named layout (``animate.layouts``)."""
 
     layout: str
     """Like ``face68``, ``coco17``, ``body25`` or ``puppet_person``."""

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Protocol
 import cv2
 import numpy as np
 
-from animate.annotate.layouts import LAYOUTS
 from animate.annotate.tubes import boxes_by_frame
 from animate.data.check import evenly
 from animate.data.clips import open_clip
 from animate.data.sheet import text_cell
 from animate.errors import UserError
+from animate.layouts import LAYOUTS
 from animate.sidecars import Sidecar
 from animate.video.grid import tile
 

@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 
 from animate.annotate.figures import Figure, main_figures, make_pose, surest_first, to_unit, unit_box
-from animate.annotate.layouts import FACE5
 from animate.annotate.libraries import digest, pretrained_weights
+from animate.layouts import FACE5
 from animate.video.image import resize
 
 if TYPE_CHECKING:

@@ -21,6 +21,7 @@ from animate.data.synthetic.palette import (
 )
 from animate.data.synthetic.rig import Rig, RigBuilder, between
 from animate.data.synthetic.shapes import box, capsule, ellipse, smooth
+from animate.layouts import PUPPET_ANIMAL
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -28,30 +29,6 @@ if TYPE_CHECKING:
     from animate.data.synthetic.chance import Chance
 
     Curve = NDArray[np.float64]
-
-JOINTS = (
-    "nose",
-    "right_eye",
-    "left_eye",
-    "right_ear",
-    "left_ear",
-    "neck",
-    "tail_root",
-    "tail_tip",
-    "right_front_shoulder",
-    "right_front_knee",
-    "right_front_paw",
-    "left_front_shoulder",
-    "left_front_knee",
-    "left_front_paw",
-    "right_hind_hip",
-    "right_hind_knee",
-    "right_hind_paw",
-    "left_hind_hip",
-    "left_hind_knee",
-    "left_hind_paw",
-)
-"""Points of an animal; right and left are the animal's own."""
 
 
 ROOTS = {"front": "shoulder", "hind": "hip"}
@@ -86,7 +63,7 @@ def _sculpt(f: Frame, identity: int, look: Chance, near: str, far: str) -> Rig:
         _add_leg(rig, f, near, end, fur, boots)
     rig.layer("head")
     add_head(rig, f, look, fur, belly, (near, far))
-    return rig.build_with(JOINTS)
+    return rig.build_with(PUPPET_ANIMAL.points)
 
 
 def _add_bones(rig: RigBuilder, f: Frame, near: str, far: str) -> None:

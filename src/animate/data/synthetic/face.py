@@ -26,6 +26,7 @@ from animate.data.synthetic.palette import (
 )
 from animate.data.synthetic.rig import Rig, RigBuilder, between
 from animate.data.synthetic.shapes import box, capsule, ellipse, mirrored, smooth
+from animate.layouts import PUPPET_FACE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -33,27 +34,6 @@ if TYPE_CHECKING:
     from animate.data.synthetic.chance import Chance
 
     Curve = NDArray[np.float64]
-
-JOINTS = (
-    "chin",
-    "right_ear",
-    "left_ear",
-    "right_brow_outer",
-    "right_brow_inner",
-    "left_brow_inner",
-    "left_brow_outer",
-    "right_eye",
-    "left_eye",
-    "nose",
-    "mouth_right",
-    "mouth_left",
-    "mouth_top",
-    "mouth_bottom",
-    "neck",
-    "right_shoulder",
-    "left_shoulder",
-)
-"""Points of a portrait; right and left are the person's own. Eyes are the middles of the irises."""
 
 
 _HEAD = (0.0, -0.03)
@@ -83,7 +63,7 @@ def _sculpt(r: float, identity: int, look: Chance) -> Rig:
     _add_nose(rig, r, look, skin)
     add_short_hair(rig, look, _HEAD, r, hair)
     add_beanie(rig, (_HEAD[0], _HEAD[1] - 0.09 * r), r, hat, mix(hat, WHITE, 0.3))
-    return rig.build_with(JOINTS)
+    return rig.build_with(PUPPET_FACE.points)
 
 
 def _add_bones(rig: RigBuilder, r: float) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from animate.data.synthetic import animal, face, person
 from animate.errors import UserError
+from animate.layouts import PUPPET_ANIMAL, PUPPET_FACE, PUPPET_PERSON
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,9 +31,9 @@ class Kind:
 
 
 KINDS = (
-    Kind("person", person.JOINTS, person.draw_person),
-    Kind("face", face.JOINTS, face.draw_face),
-    Kind("animal", animal.JOINTS, animal.draw_animal),
+    Kind("person", PUPPET_PERSON.points, person.draw_person),
+    Kind("face", PUPPET_FACE.points, face.draw_face),
+    Kind("animal", PUPPET_ANIMAL.points, animal.draw_animal),
 )
 
 

@@ -26,6 +26,7 @@ from animate.data.synthetic.person_clothes import add_skirt, add_torso
 from animate.data.synthetic.person_dance import dance
 from animate.data.synthetic.rig import Rig, RigBuilder
 from animate.data.synthetic.shapes import capsule, ellipse, smooth
+from animate.layouts import PUPPET_PERSON
 
 if TYPE_CHECKING:
     import numpy as np
@@ -34,28 +35,6 @@ if TYPE_CHECKING:
     from animate.data.synthetic.chance import Chance
 
     Curve = NDArray[np.float64]
-
-JOINTS = (
-    "nose",
-    "neck",
-    "right_shoulder",
-    "right_elbow",
-    "right_wrist",
-    "left_shoulder",
-    "left_elbow",
-    "left_wrist",
-    "right_hip",
-    "right_knee",
-    "right_ankle",
-    "left_hip",
-    "left_knee",
-    "left_ankle",
-    "right_eye",
-    "left_eye",
-    "right_ear",
-    "left_ear",
-)
-"""COCO-18, in OpenPose's order. Right and left are the person's own."""
 
 
 def draw_person(identity: int, look: Chance, motion: Chance, times: Curve, keep: slice) -> Figure:
@@ -91,7 +70,7 @@ def _sculpt(build: Build, identity: int, look: Chance) -> Rig:
     short_sleeves = look.happens(0.4)
     for side, sign in SIDES:
         _add_arm(rig, build, side, sign, sleeve, skin, short=short_sleeves)
-    return rig.build_with(JOINTS)
+    return rig.build_with(PUPPET_PERSON.points)
 
 
 def _add_bones(rig: RigBuilder, b: Build) -> None:

@@ -1,4 +1,4 @@
-"""Which points a pose has, in which order: names, left and right, limbs, and translations between layouts.
+"""Which points a pose has, in which order: names, left and right, limbs, and counterparts between layouts.
 
 A point's name is its meaning: points of the same name in two layouts are the same point, and a few points
 are midpoints or means of others (``MEANS``). Everything else about translations follows from the names. Left
@@ -8,12 +8,9 @@ and right are the figure's own.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from animate.annotate.protocols import Pose
-from animate.data.synthetic.kinds import KINDS
 from animate.errors import UserError
 
 if TYPE_CHECKING:
@@ -176,44 +173,76 @@ right is the picture's left."""
 FACE5 = _layout("face5", ("right_eye", "left_eye", "nose_tip", "right_mouth_corner", "left_mouth_corner"), ())
 """The centres of the eyes, the tip of the nose and the corners of the mouth."""
 
-_PUPPET_LIMBS: Mapping[str, tuple[tuple[str, str], ...]] = {
-    "person": (("nose", "neck"), *_sides(("neck", "*_shoulder"), *_ARM, ("neck", "*_hip"), *_LEG, *_HEAD)),
-    "face": (
+PUPPET_PERSON = _layout(
+    "puppet_person", COCO18.points, ((COCO18.points[a], COCO18.points[b]) for a, b in COCO18.limbs)
+)
+"""A drawn person: COCO-18, right and left being the person's own."""
+
+_MOUTH = {"mouth_right": "mouth_left", "mouth_left": "mouth_right"}
+PUPPET_FACE = _layout(
+    "puppet_face",
+    (
+        *("chin", "right_ear", "left_ear"),
+        *("right_brow_outer", "right_brow_inner", "left_brow_inner", "left_brow_outer"),
+        *("right_eye", "left_eye", "nose", "mouth_right", "mouth_left", "mouth_top", "mouth_bottom"),
+        *("neck", "right_shoulder", "left_shoulder"),
+    ),
+    (
         *(("right_brow_outer", "right_brow_inner"), ("left_brow_inner", "left_brow_outer")),
         *(("mouth_right", "mouth_top"), ("mouth_top", "mouth_left")),
         *(("mouth_left", "mouth_bottom"), ("mouth_bottom", "mouth_right")),
         *(("right_ear", "chin"), ("chin", "left_ear"), ("right_shoulder", "neck"), ("neck", "left_shoulder")),
         *(("right_eye", "nose"), ("nose", "left_eye")),
     ),
-    "animal": (
+    _MOUTH,
+)
+"""A drawn portrait; right and left are the person's own. Eyes are the middles of the irises."""
+
+PUPPET_ANIMAL = _layout(
+    "puppet_animal",
+    (
+        *("nose", "right_eye", "left_eye", "right_ear", "left_ear", "neck", "tail_root", "tail_tip"),
+        *("right_front_shoulder", "right_front_knee", "right_front_paw"),
+        *("left_front_shoulder", "left_front_knee", "left_front_paw"),
+        *("right_hind_hip", "right_hind_knee", "right_hind_paw"),
+        *("left_hind_hip", "left_hind_knee", "left_hind_paw"),
+    ),
+    (
         *(("nose", "neck"), ("neck", "tail_root"), ("tail_root", "tail_tip")),
         *_sides(*_HEAD, ("neck", "*_front_shoulder"), ("*_front_shoulder", "*_front_knee")),
         *_sides(("*_front_knee", "*_front_paw"), ("tail_root", "*_hind_hip")),
         *_sides(("*_hind_hip", "*_hind_knee"), ("*_hind_knee", "*_hind_paw")),
     ),
-}
-_MOUTH = {"mouth_right": "mouth_left", "mouth_left": "mouth_right"}
-PUPPET_KINDS = {
-    kind.name: _layout(
-        f"puppet_{kind.name}",
-        kind.joints,
-        _PUPPET_LIMBS[kind.name],
-        {point: _MOUTH[point] for point in kind.joints if point in _MOUTH},
-    )
-    for kind in KINDS
-}
-"""The joints of each kind of drawn puppet."""
-PUPPET = _layout(
-    "puppet",
-    [f"{kind}.{point}" for kind, layout in PUPPET_KINDS.items() for point in layout.points],
-    [
-        (f"{kind}.{layout.points[a]}", f"{kind}.{layout.points[b]}")
-        for kind, layout in PUPPET_KINDS.items()
-        for a, b in layout.limbs
-    ],
-    {f"face.{a}": f"face.{b}" for a, b in _MOUTH.items()},
 )
-"""The joints of all kinds, one kind after the other, as the drawn data set has them."""
+"""A drawn animal; right and left are the animal's own."""
+
+PUPPET_KINDS: Mapping[str, Layout] = {"person": PUPPET_PERSON, "face": PUPPET_FACE, "animal": PUPPET_ANIMAL}
+"""The joints of each kind of drawn puppet."""
+
+
+@cache
+def puppets_layout(kinds: tuple[str, ...]) -> Layout:
+    """Return the joints of these kinds of puppets, one kind after the other, as their data set has them.
+
+    Of one kind alone it is that kind's own layout. Raises ``KeyError`` when there is no such kind.
+    """
+    if len(kinds) == 1:
+        return PUPPET_KINDS[kinds[0]]
+    parts = {kind: PUPPET_KINDS[kind] for kind in kinds}
+    return _layout(
+        "puppet" if kinds == tuple(PUPPET_KINDS) else "puppet_" + "_".join(kinds),
+        [f"{kind}.{point}" for kind, layout in parts.items() for point in layout.points],
+        [
+            (f"{kind}.{layout.points[a]}", f"{kind}.{layout.points[b]}")
+            for kind, layout in parts.items()
+            for a, b in layout.limbs
+        ],
+        {f"face.{a}": f"face.{b}" for a, b in _MOUTH.items()},
+    )
+
+
+PUPPET = puppets_layout(tuple(PUPPET_KINDS))
+"""The joints of all kinds of puppets."""
 
 LAYOUTS: Mapping[str, Layout] = {
     layout.name: layout
@@ -236,7 +265,13 @@ MEANS: Mapping[str, tuple[str, ...]] = {
 
 
 def layout_named(name: str) -> Layout:
-    """Find a layout. Raises ``UserError`` when there is none of this name."""
+    """Find a layout; several kinds of puppets as in ``puppet_face_animal``, too.
+
+    Raises ``UserError`` when there is none of this name.
+    """
+    kinds = tuple(name.removeprefix("puppet_").split("_"))
+    if name.startswith("puppet_") and len(kinds) > 1 and set(kinds) <= set(PUPPET_KINDS):
+        return puppets_layout(kinds)
     if name not in LAYOUTS:
         raise UserError(f"there is no layout {name!r} of points; known are: {', '.join(LAYOUTS)}")
     return LAYOUTS[name]
@@ -253,30 +288,3 @@ def translation(source: Layout, target: Layout) -> tuple[tuple[int, ...], ...]:
         return tuple(places[part] for part in parts) if all(part in places for part in parts) else ()
 
     return tuple(origin(point) for point in target.points)
-
-
-def translate(pose: Pose, target: Layout) -> Pose:
-    """Express a pose in another layout.
-
-    A point that is a mean of others is found where all of them are, and is as sure as the least sure of them;
-    a point without counterpart is not found.
-    """
-    count = len(target.points)
-    points = np.zeros((len(pose.points), count, 2), np.float32)
-    found = np.zeros((len(pose.points), count), np.bool_)
-    score = np.zeros((len(pose.points), count), np.float32)
-    for j, origin in enumerate(translation(layout_named(pose.layout), target)):
-        if origin:
-            here = list(origin)
-            found[:, j] = pose.found[:, here].all(axis=1)
-            points[:, j] = pose.points[:, here].mean(axis=1)
-            score[:, j] = pose.score[:, here].min(axis=1)
-    points[~found], score[~found] = 0.0, 0.0
-    return Pose(target.name, points, found, score)
-
-
-def mirrored(pose: Pose) -> Pose:
-    """Tell the pose that the mirrored pictures show."""
-    swap = list(layout_named(pose.layout).swap)
-    points = pose.points[:, swap] * np.array([-1.0, 1.0], np.float32)
-    return Pose(pose.layout, points + 0.0, pose.found[:, swap], pose.score[:, swap])
