@@ -22,7 +22,9 @@ ALLOWED = {
     "data": {"video", "ops"},
     "checkpoints": {"networks"},
     "pipelines": {"checkpoints", "networks", "video", "ops", "annotate"},
-    "training": {"modules", "data", "metrics", "video", "checkpoints", "annotate", "reports"},
+    "training": {
+        *("modules", "data", "metrics", "video", "checkpoints", "annotate", "reports", "networks"),
+    },
     "cli": {
         *("training", "data", "metrics", "video", "checkpoints", "pipelines", "networks", "ops"),
         *("annotate", "reports"),
