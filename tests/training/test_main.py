@@ -65,20 +65,13 @@ def test_a_defect_keeps_its_traceback(monkeypatch) -> None:
         app.launch(broken, "train", TINY)
 
 
-@pytest.mark.parametrize("name", ["with space", "a,b", "a=b", "(a)", "größe"])
-def test_any_folder_name_works(name) -> None:
+def test_any_folder_name_works() -> None:
+    name = "with space, a=b (größe)"
     root = gif_folder(Path(name))
-    main([*TINY, f"data.root='{root}'", f"paths.outputs='{name}/outputs'", "trainer.limit_val_batches=1"])
+    own = [*TINY, f"data.root='{root}'", f"paths.outputs='{name}/outputs'"]
+    main([*own, "trainer.limit_val_batches=1"])
     (folder,) = sorted(Path(name, "outputs").glob("*/*"))
-    main(
-        [
-            *TINY,
-            f"data.root='{root}'",
-            f"paths.outputs='{name}/outputs'",
-            f"resume='{folder}'",
-            "trainer.max_epochs=2",
-        ]
-    )
+    main([*own, f"resume='{folder}'", "trainer.max_epochs=2"])
     assert {row["epoch"] for row in rows(folder)} == {"0.0", "1.0"}
 
 
