@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Protocol
 from animate.checkpoints.keys import printable
 from animate.errors import UserError
 from animate.networks.fomm import Discriminator, FirstOrderModel
+from animate.networks.pix2pixhd import MultiscaleDiscriminator, Pix2PixHD
 
 if TYPE_CHECKING:
     from torch import nn
@@ -126,6 +127,7 @@ class Architecture:
 
 _WIDTH = Whole(1, 4096)
 _DEPTH = Whole(1, 8)
+_NORM = OneOf(("instance", "batch"))
 
 ARCHITECTURES: Mapping[str, Architecture] = {
     "fomm": Architecture(
@@ -160,6 +162,41 @@ ARCHITECTURES: Mapping[str, Architecture] = {
                 "depth": _DEPTH,
                 "spectral_norm": YesNo(),
                 "condition_on_keypoints": YesNo(),
+            },
+        ),
+    ),
+    "pix2pixhd": Architecture(
+        networks=Part(
+            Pix2PixHD,
+            {
+                "labels": Whole(1, 1024),
+                "indexed": YesNo(),
+                "edges": YesNo(),
+                "features": Whole(0, 64),
+                "previous": YesNo(),
+                "width": _WIDTH,
+                "depth": Whole(0, 8),
+                "blocks": Whole(0, 64),
+                "enhancers": Whole(0, 4),
+                "enhancer_blocks": Whole(0, 64),
+                "norm": _NORM,
+                "encoder_width": _WIDTH,
+                "encoder_depth": Whole(0, 8),
+                "clusters": Whole(1, 1000),
+                "face": YesNo(),
+                "face_width": _WIDTH,
+                "face_depth": Whole(0, 8),
+                "face_blocks": Whole(0, 64),
+            },
+        ),
+        discriminator=Part(
+            MultiscaleDiscriminator,
+            {
+                "in_channels": Whole(1, 4096),
+                "width": Whole(1, 512),
+                "layers": _DEPTH,
+                "scales": Whole(1, 8),
+                "norm": _NORM,
             },
         ),
     ),

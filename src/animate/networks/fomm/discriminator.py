@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from animate.networks.blocks import SpectralNormConv2d
 from animate.networks.fomm.dense_motion import KEYPOINT_VARIANCE
+from animate.networks.judgement import Judgement
 from animate.ops.grid import gaussian_maps
 from animate.ops.precision import at_least_float32
 
 KERNEL = 4
-
-
-class Judgement(NamedTuple):
-    """What a discriminator says of pictures."""
-
-    features: list[Tensor]
-    """The output of each block, ``(B, C_i, h_i, w_i)``, for feature matching."""
-    score: Tensor
-    """(B, 1, h, w): 1 means real, 0 means made."""
 
 
 class Discriminator(nn.Module):

@@ -1,0 +1,112 @@
+"""The discriminator at several scales.
+
+Wang et al., "High-Resolution Image Synthesis and Semantic Manipulation with Conditional GANs" (2018),
+section 3.2.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from animate.networks.judgement import Judgement
+from animate.networks.pix2pixhd.blocks import Norm, draw_weights, norm_layer
+from animate.networks.pix2pixhd.translator import from_picture, halve
+from animate.ops.precision import at_least_float32
+
+MAX_WIDTH = 512
+"""Bound on the channels of any layer."""
+
+
+class MultiscaleDiscriminator(nn.Module):
+    """Label and picture to maps of scores, by equal networks at full size, half, a quarter, ...
+
+    Args:
+        in_channels: of labels and pictures together (21 for 18 classes; 12 for two rendered skeletons with
+            two frames; 6 for a face).
+        width: channels after the first layer; doubled by each layer, at most 512.
+        layers: number of layers with stride 2.
+        scales: number of scales.
+        norm: ``instance`` or ``batch``.
+
+    """
+
+    def __init__(
+        self,
+        in_channels: int = 21,
+        width: int = 64,
+        layers: int = 3,
+        scales: int = 2,
+        norm: Norm = "instance",
+    ) -> None:
+        super().__init__()
+        self.arguments: dict[str, int | float | str | bool] = {
+            "in_channels": in_channels,
+            "width": width,
+            "layers": layers,
+            "scales": scales,
+            "norm": norm,
+        }
+        self.scales = nn.ModuleList(
+            PatchDiscriminator(in_channels, width, layers, norm) for _ in range(scales)
+        )
+        draw_weights(self)
+
+    def forward(self, label: Tensor, picture: Tensor) -> list[Judgement]:
+        """Judge pictures together with what they are to show.
+
+        Args:
+            label: ``(B, C, H, W)``, as the generator gets it without features and previous frame
+                (``Pix2PixHD.condition``); several frames' one after the other.
+            picture: ``(B, 3 k, H, W)`` RGB in [0, 1], k frames one after the other.
+
+        Returns:
+            One judgement for each scale, the finest first. Scores are logits with cross entropy.
+
+        """
+        x = torch.cat([label.to(picture.dtype), from_picture(picture)], dim=1)
+        judgements = []
+        for number, scale in enumerate(self.scales):
+            x = x if number == 0 else halve(x)
+            judgements.append(scale(x))
+        return judgements
+
+
+class PatchDiscriminator(nn.Module):
+    """4x4 convolutions with padding 2, each but the first with a norm, and leaky ReLU; then one to a score.
+
+    Isola et al., "Image-to-Image Translation with Conditional Adversarial Networks" (2017).
+    """
+
+    def __init__(self, in_channels: int, width: int, layers: int, norm: Norm) -> None:
+        super().__init__()
+        channels = [in_channels, *(min(width * 2**i, MAX_WIDTH) for i in range(layers + 1))]
+        self.blocks = nn.ModuleList(
+            PatchLayer(channels[i], channels[i + 1], 2 if i < layers else 1, norm if i else None)
+            for i in range(layers + 1)
+        )
+        self.head = nn.Conv2d(channels[-1], 1, 4, padding=2)
+
+    def forward(self, x: Tensor) -> Judgement:
+        """Judge ``(B, in_channels, H, W)``."""
+        features = []
+        for block in self.blocks:
+            x = block(x)
+            features.append(x)
+        return Judgement(features, at_least_float32(self.head(x)))
+
+
+class PatchLayer(nn.Module):
+    """4x4 convolution, a norm or none, leaky ReLU."""
+
+    def __init__(self, in_channels: int, out_channels: int, stride: int, norm: Norm | None) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(in_channels, out_channels, 4, stride, padding=2)
+        self.norm = None if norm is None else norm_layer(norm, out_channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``(B, in, H, W)`` to ``(B, out, H // stride + 1, W // stride + 1)``."""
+        x = self.conv(x)
+        x = x if self.norm is None else self.norm(x)
+        return F.leaky_relu(x, 0.2, inplace=True)
