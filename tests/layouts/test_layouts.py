@@ -12,6 +12,7 @@ from animate.layouts import (
     COCO17,
     COCO18,
     FACE68,
+    FACE70,
     LAYOUTS,
     MEDIAPIPE33,
     PUPPET,
@@ -51,8 +52,8 @@ def test_mirroring_twice_changes_nothing_and_exchanges_the_sides(layout):
     np.testing.assert_array_equal(swap[swap], np.arange(len(layout.points)))
     for point, other in zip(layout.points, layout.swap, strict=True):
         for a, b in (("left", "right"), ("right", "left")):
-            if a in point:
-                assert layout.points[other] == point.replace(a, b) or layout is FACE68
+            if a in point and point.removeprefix("face.") not in FACE68.points:
+                assert layout.points[other] == point.replace(a, b)
 
 
 def test_the_68_points_are_mirrored_as_published():
@@ -99,6 +100,34 @@ def test_the_puppets_layouts_are_those_of_the_drawn_data(kind):
     index = PuppetIndex(kinds=[kind])
     assert index.joints == tuple(f"{kind}.{point}" for point in own.points)
     assert PuppetIndex(kinds=[k.name for k in KINDS]).joints == PUPPET.points
+
+
+@pytest.mark.parametrize("body", [BODY25, COCO18], ids=lambda x: x.name)
+def test_a_whole_body_is_body_face_and_hands(body):
+    whole = layout_named(f"{body.name}_face_hands")
+    count = len(body.points)
+    assert len(whole.points) == count + 70 + 21 + 21
+    assert whole.points[:count] == body.points
+    assert whole.limbs[: len(body.limbs)] == body.limbs
+    assert whole.detail == frozenset(range(count, len(whole.points)))
+    # OpenPose's numbers of the points of the face that are drawn sparsely.
+    drawn = {i - count for limb in whole.limbs for i in limb if count <= i < count + 70}
+    assert drawn == {0, 8, 16, 27, 30, 33, 68, 69}
+    left, right = whole.index("left_hand.ring_2"), whole.index("right_hand.ring_2")
+    assert (whole.swap[left], right - left) == (right, 21)
+    assert whole.points[whole.swap[whole.index("face.right_eye_0")]] == "face.left_eye_3"
+
+
+def test_the_pupils_of_a_face_without_them_are_the_middles_of_its_eyes():
+    origins = translation(FACE68, FACE70)
+    assert origins[68:] == (tuple(range(36, 42)), tuple(range(42, 48)))
+
+
+def test_several_kinds_of_puppets_have_a_layout_too():
+    two = layout_named("puppet_animal_person")
+    assert two.points == PuppetIndex(kinds=["animal", "person"]).joints
+    with pytest.raises(UserError, match="puppet_animal_horse"):
+        layout_named("puppet_animal_horse")
 
 
 def test_an_unknown_layout_is_told():
