@@ -1,12 +1,13 @@
 import copy
+import math
 
 import pytest
 import torch
 from torch import nn
 
-from animate.losses.adversarial import discriminator_loss, generator_loss
+from animate.losses.adversarial import cross_entropy, discriminator_loss, generator_loss
 from animate.losses.equivariance import equivariance_jacobian_loss, equivariance_value_loss
-from animate.losses.feature_matching import feature_matching_loss
+from animate.losses.feature_matching import feature_matching_loss, multiscale_feature_matching_loss
 from animate.losses.perceptual import PerceptualLoss
 from animate.losses.reconstruction import reconstruction_loss
 from animate.networks.vgg import vgg19_random
@@ -19,6 +20,32 @@ def test_adversarial_losses_are_least_squares():
     assert discriminator_loss(real_score=real, fake_score=fake) == pytest.approx(0.5 + 0.625)
     assert generator_loss(torch.ones(3)) == 0
     assert discriminator_loss(real_score=torch.ones(3), fake_score=torch.zeros(3)) == 0
+
+
+def test_adversarial_losses_sum_scales_each_of_equal_weight():
+    large, small = torch.tensor([[0.5, 1.0], [0.0, 1.0]]), torch.tensor([[3.0]])
+    assert generator_loss([large, small]) == pytest.approx(1.25 / 4 + 4)
+    assert discriminator_loss(real_score=[large], fake_score=[small]) == pytest.approx(1.25 / 4 + 9)
+
+
+def test_cross_entropy_takes_logits():
+    odds = torch.tensor([3.0, 1.0])
+    fake, real = odds.log(), -odds.log()  # probabilities of being real 3/4, 1/2 and 1/4, 1/2
+    assert generator_loss(fake, cross_entropy) == pytest.approx(-(math.log(0.75) + math.log(0.5)) / 2)
+    expected = -(math.log(0.25) + math.log(0.5)) / 2
+    assert discriminator_loss(real, fake, cross_entropy) == pytest.approx(2 * expected)
+    # Far from the goal the loss is the logit itself: no infinity, and a gradient.
+    sure = torch.tensor([-1000.0], requires_grad=True)
+    generator_loss(sure, cross_entropy).backward()
+    assert sure.grad.item() == pytest.approx(-1)
+
+
+def test_multiscale_feature_matching_is_four_times_the_mean_over_layers_and_scales():
+    def features(*values):
+        return [torch.full((1, 2, 3, 3), value) for value in values]
+
+    fake, real = [features(1.0, 2.0, 3.0), features(0.0, 0.0, 0.0)], [features(0.0, 0.0, 0.0)] * 2
+    assert multiscale_feature_matching_loss(fake, real) == pytest.approx(4 * (1 + 2 + 3) / 6)
 
 
 def test_feature_matching_sums_layers_and_leaves_the_real_ones_alone():
@@ -99,6 +126,21 @@ def test_perceptual_loss_sums_scales_and_layers():
     ]
     assert prediction.grad is not None
     assert network.scale.grad is None
+
+
+def test_perceptual_loss_weighs_layers():
+    prediction, target = torch.full((1, 3, 32, 32), 0.5), torch.full((1, 3, 32, 32), 0.25)
+    loss = PerceptualLoss(Halves(), scales=2, weights=(2.0, 3.0))
+    assert loss(prediction, target).item() == pytest.approx(2 * (2 * 0.5 * 0.25 + 3 * 0.25))
+
+
+def test_perceptual_loss_without_imagenets_normalisation_sees_minus_one_to_one():
+    network, (a, b) = vgg19_random(0, 8), torch.rand(2, 1, 3, 32, 32)
+    raw = PerceptualLoss(network, scales=1, standardise=False)(a, b)
+    # The same network with a mean and deviation that give 2 x - 1.
+    network.mean.fill_(0.5)
+    network.std.fill_(0.5)
+    assert raw == pytest.approx(PerceptualLoss(network, scales=1)(a, b).item(), rel=1e-5)
 
 
 def test_perceptual_loss_stays_out_of_the_module_that_holds_it():

@@ -1,21 +1,56 @@
-"""Least-squares adversarial losses.
+"""Adversarial losses: a discriminator's scores against what they should be, 1 for real and 0 for made.
 
-Mao et al., "Least Squares Generative Adversarial Networks" (2017), equation 9: real is 1, made is 0.
+Scores are one map, or one for each scale of a discriminator that has several; the scales are summed.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
 
-if TYPE_CHECKING:
-    from torch import Tensor
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from animate.ops.precision import at_least_float32
+
+Criterion = Callable[[Tensor, float], Tensor]
+"""From one map of scores and what it should be, 1.0 or 0.0, to a loss."""
 
 
-def generator_loss(fake_score: Tensor) -> Tensor:
-    """``mean((1 - D(fake))^2)``, small when the made pictures are taken for real. Scores of any shape."""
-    return (1 - fake_score).square().mean()
+def least_squares(score: Tensor, goal: float) -> Tensor:
+    """``mean((goal - score)^2)``.
+
+    Mao et al., "Least Squares Generative Adversarial Networks" (2017), equation 9.
+    """
+    return (goal - score).square().mean()
 
 
-def discriminator_loss(real_score: Tensor, fake_score: Tensor) -> Tensor:
-    """``mean((1 - D(real))^2) + mean(D(fake)^2)``, small when the two are told apart. Scores of any shape."""
-    return (1 - real_score).square().mean() + fake_score.square().mean()
+def cross_entropy(score: Tensor, goal: float) -> Tensor:
+    """Mean binary cross entropy of ``sigmoid(score)``: scores are logits.
+
+    Goodfellow et al., "Generative Adversarial Nets" (2014), with the generator's term that does not saturate.
+    """
+    score = at_least_float32(score)
+    return F.binary_cross_entropy_with_logits(score, torch.full_like(score, goal))
+
+
+def generator_loss(fake_score: Tensor | Sequence[Tensor], criterion: Criterion = least_squares) -> Tensor:
+    """Sum over scales of ``criterion(D(fake), 1)``, small when the made pictures are taken for real."""
+    return _summed(fake_score, 1.0, criterion)
+
+
+def discriminator_loss(
+    real_score: Tensor | Sequence[Tensor],
+    fake_score: Tensor | Sequence[Tensor],
+    criterion: Criterion = least_squares,
+) -> Tensor:
+    """Sum over scales of ``criterion(D(real), 1) + criterion(D(fake), 0)``, small when they are told apart.
+
+    pix2pixHD gives it the weight 1/2.
+    """
+    return _summed(real_score, 1.0, criterion) + _summed(fake_score, 0.0, criterion)
+
+
+def _summed(score: Tensor | Sequence[Tensor], goal: float, criterion: Criterion) -> Tensor:
+    scores = [score] if isinstance(score, Tensor) else score
+    return torch.stack([criterion(each, goal) for each in scores]).sum()

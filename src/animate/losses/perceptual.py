@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from animate.ops.precision import at_least_float32
 from animate.ops.pyramid import ImagePyramid
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 class PerceptualLoss:
@@ -23,25 +28,46 @@ class PerceptualLoss:
     Args:
         features: maps ``(B, 3, H, W)`` in [0, 1] to a list of feature maps (``networks.vgg.vgg19_random``).
         scales: number of pyramid levels, 1, 1/2, 1/4, ...
+        weights: how much each layer counts, the finest first; None for 1 each.
+        standardise: False for a feature network that is to see pictures in [-1, 1] as they are, without
+            ImageNet's normalisation; it is told so by ``standardise=False``.
+
+    The published pix2pixHD has ``scales=1, weights=(1/32, 1/16, 1/8, 1/4, 1), standardise=False``.
 
     """
 
-    def __init__(self, features: nn.Module, scales: int = 4) -> None:
+    def __init__(
+        self,
+        features: nn.Module,
+        scales: int = 4,
+        weights: Sequence[float] | None = None,
+        standardise: bool = True,
+    ) -> None:
         self._features = features.eval().requires_grad_(False).to(memory_format=torch.channels_last)
         self._pyramid = ImagePyramid(scales)
+        self._weights = None if weights is None else list(weights)
+        self._options = {} if standardise else {"standardise": False}
         self._device = torch.device("cpu")
 
     def __call__(self, prediction: Tensor, target: Tensor) -> Tensor:
         """Compare ``(B, 3, H, W)`` RGB pictures in [0, 1]; gradients flow into the prediction only."""
         self._move_to(prediction.device)
         with torch.no_grad():
-            goals = [self._features(level) for level in self._pyramid(target)]
+            goals = [self._features(level, **self._options) for level in self._pyramid(target)]
         terms = [
-            F.l1_loss(at_least_float32(made), at_least_float32(goal))
+            term
             for level, layers in zip(self._pyramid(prediction), goals, strict=True)
-            for made, goal in zip(self._features(level), layers, strict=True)
+            for term in self._terms(self._features(level, **self._options), layers)
         ]
         return torch.stack(terms).sum()
+
+    def _terms(self, made: Sequence[Tensor], goals: Sequence[Tensor]) -> list[Tensor]:
+        """The weighted distances of the layers of one scale."""
+        weights = [1.0] * len(made) if self._weights is None else self._weights
+        return [
+            weight * F.l1_loss(at_least_float32(layer), at_least_float32(goal))
+            for weight, layer, goal in zip(weights, made, goals, strict=True)
+        ]
 
     def __deepcopy__(self, memo: dict[int, object]) -> PerceptualLoss:
         """Share the frozen network between copies."""

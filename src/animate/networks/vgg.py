@@ -57,9 +57,13 @@ class VGG19Features(nn.Module):
         self.register_buffer("std", torch.tensor(IMAGENET_STD).view(3, 1, 1), persistent=False)
         self.requires_grad_(False)
 
-    def forward(self, picture: Tensor) -> list[Tensor]:
-        """Compute the five activations of ``(B, 3, H, W)`` RGB in [0, 1], the finest first."""
-        x = ((picture - self.mean) / self.std).contiguous(memory_format=torch.channels_last)
+    def forward(self, picture: Tensor, *, standardise: bool = True) -> list[Tensor]:
+        """Compute the five activations of ``(B, 3, H, W)`` RGB in [0, 1], the finest first.
+
+        Pictures are brought to ImageNet's mean and deviation, or else to [-1, 1].
+        """
+        x = (picture - self.mean) / self.std if standardise else 2 * picture - 1
+        x = x.contiguous(memory_format=torch.channels_last)
         features = []
         for block, (_, numbers) in enumerate(BLOCKS):
             x = x if block == 0 else F.max_pool2d(x, 2)
