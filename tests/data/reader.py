@@ -1,4 +1,4 @@
-"""Reads from two data workers and prints their process numbers; after SIGTERM it reads on, and leaves."""
+"""Reads from two data workers and prints their process numbers; after a signal it reads on, and fails."""
 
 from __future__ import annotations
 
@@ -12,16 +12,18 @@ from animate.data.loaders import worker_context
 
 
 def main() -> None:
-    terminated = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: terminated.set())
+    signalled = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGUSR1):
+        signal.signal(number, lambda *_: signalled.set())
     numbers, context = list(range(1000)), worker_context()
     loader = DataLoader(numbers, num_workers=2, worker_init_fn=quiet_worker, multiprocessing_context=context)
     batches = iter(loader)
     for _ in range(4):  # both workers have begun
         next(batches)
     print(*(worker.pid for worker in batches._workers), flush=True)
-    terminated.wait(600)
-    print("read on:", sum(len(batch) for batch in batches), flush=True)
+    signalled.wait(600)
+    print("read on:", sum(len(next(batches)) for _ in range(100)), flush=True)
+    raise KeyError("an error that leaves the workers running")
 
 
 if __name__ == "__main__":

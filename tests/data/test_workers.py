@@ -1,18 +1,30 @@
 """Data workers do not outlive the process that reads from them."""
 
+from __future__ import annotations
+
 import os
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks processes up in /proc"),
-]
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks processes up in /proc")
+
+
+@pytest.fixture
+def reader() -> Iterator[subprocess.Popen[str]]:
+    command = [sys.executable, Path(__file__).with_name("reader.py")]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, **pipes, text=True, start_new_session=True) as process:
+        yield process
+        process.kill()
 
 
 def alive(pid: int) -> bool:
@@ -23,24 +35,24 @@ def alive(pid: int) -> bool:
     return state != "Z"  # nobody may be there to reap it
 
 
-def test_workers_end_with_a_reader_that_is_killed() -> None:
-    script = Path(__file__).with_name("reader.py")
-    with subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE, text=True) as reader:
-        workers = [int(pid) for pid in reader.stdout.readline().split()]
-        assert len(workers) == 2
-        assert all(map(alive, workers))
-        reader.kill()
+@pytest.mark.slow
+def test_workers_end_with_a_reader_that_is_killed(reader) -> None:
+    workers = [int(pid) for pid in reader.stdout.readline().split()]
+    assert len(workers) == 2
+    assert all(map(alive, workers))
+    reader.kill()
     assert not left_alive(workers)
 
 
-def test_workers_read_on_after_a_sigterm_to_all_processes() -> None:
-    script = Path(__file__).with_name("reader.py")
-    command = [sys.executable, script]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True) as reader:
-        workers = [int(pid) for pid in reader.stdout.readline().split()]
-        os.killpg(reader.pid, signal.SIGTERM)
-        assert reader.stdout.readline() == "read on: 996\n"
-    assert reader.returncode == 0
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1], ids=lambda number: number.name)
+def test_workers_read_on_after_a_signal_to_all_processes_and_end_with_a_reader_that_fails(
+    reader, number
+) -> None:
+    workers = [int(pid) for pid in reader.stdout.readline().split()]
+    os.killpg(reader.pid, number)
+    assert reader.stdout.readline() == "read on: 100\n"
+    assert "an error that leaves the workers running" in reader.communicate(timeout=120)[1]
+    assert reader.returncode == 1
     assert not left_alive(workers)
 
 

@@ -8,6 +8,8 @@ from pytorch_lightning import LightningDataModule, LightningModule
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
+from animate.data.dataset import quiet_worker
+from animate.data.loaders import worker_context
 from animate.data.sampler import BatchPlan, GlobalBatchSampler, Position
 
 
@@ -52,7 +54,12 @@ class ToyData(LightningDataModule):
             items, self.steps, plan, seed=0, rank=self.trainer.global_rank, position=self.position
         )
         return DataLoader(
-            ToyDataset(self.size), batch_sampler=sampler, num_workers=self.num_workers, collate_fn=collate
+            ToyDataset(self.size),
+            batch_sampler=sampler,
+            num_workers=self.num_workers,
+            collate_fn=collate,
+            worker_init_fn=quiet_worker,
+            multiprocessing_context=worker_context() if self.num_workers else None,
         )
 
     def val_dataloader(self) -> DataLoader:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import signal
 import threading
 from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple, TypedDict
@@ -182,13 +181,13 @@ def by_subject(clips: Sequence[Clip]) -> list[list[Clip]]:
 def quiet_worker(_: int) -> None:
     """Keep a data worker to one thread, and to the life of the process that reads from it.
 
-    Parallelism comes from the number of workers. Ctrl-C and SIGTERM are the reader's to answer.
+    Parallelism comes from the number of workers. Signals are the reader's to answer.
     """
     import cv2
 
+    import animate.data.undisturbed  # noqa: F401
+
     cv2.setNumThreads(0)
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)
     reader = multiprocessing.parent_process()
     if reader is not None:
         threading.Thread(target=_end_with, args=(reader,), daemon=True).start()

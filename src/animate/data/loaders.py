@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import multiprocessing
 import os
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from torch.utils.data import DataLoader
@@ -125,15 +126,24 @@ def usable_cores() -> int:
     return os.cpu_count() or 1
 
 
+@cache
 def worker_context() -> multiprocessing.context.BaseContext:
     """Return how workers start: never by forking this process.
 
     A copy could not use its threads and its CUDA context. A fork server imports the readers once and each
     worker is forked from it, which takes milliseconds.
     """
+    atexit.register(_kill_workers)
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
     readers = ["animate.data.dataset", "animate.data.transforms", "cv2"]
     context.set_forkserver_preload(["__main__", *readers, "animate.data.undisturbed"])
     return context
+
+
+def _kill_workers() -> None:
+    """End what an error left running: Python itself would send SIGTERM, which workers ignore, and wait."""
+    for process in multiprocessing.active_children():
+        if process.daemon:
+            process.kill()

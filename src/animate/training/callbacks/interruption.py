@@ -13,7 +13,7 @@ from pytorch_lightning.utilities import rank_zero_info
 from typing_extensions import override
 
 from animate.training.callbacks.checkpoints import Checkpoints
-from animate.training.folders import job_id, local_rank
+from animate.training.ranks import started_by_lightning
 
 if TYPE_CHECKING:
     from types import FrameType, TracebackType
@@ -39,13 +39,11 @@ class Interruption(Checkpoint):
         self.received: int | None = None
         self._training = False
         self._leaving = False
-        self._between_steps = False
-        self._process = os.getpid()
         self._signals = (signal.SIGINT, signal.SIGTERM, *((_REQUEUE,) if _under_slurm() else ()))
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> Self:
-        self._before = {number: signal.getsignal(number) for number in (*self._signals, signal.SIGCHLD)}
+        self._before = {number: signal.getsignal(number) for number in self._signals}
         self._listen()
         return self
 
@@ -62,15 +60,11 @@ class Interruption(Checkpoint):
             signal.signal(number, self._note)
 
     def _note(self, number: int, _frame: FrameType | None) -> None:
-        if os.getpid() != self._process:
-            return  # a data worker: it leaves when the trainer does
         if not self._training:
             sys.exit(128 + number)
         if self.received == number == signal.SIGINT:
             raise KeyboardInterrupt
         self.received = self.received or number
-        # The same signal may have killed the data workers; their end shall not cut the running step short.
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         print("animate: saving at the end of this step, then stopping", file=sys.stderr, flush=True)
 
     @override
@@ -80,19 +74,12 @@ class Interruption(Checkpoint):
         self._training = True
 
     @override
-    def on_train_batch_start(
-        self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
-    ) -> None:
-        self._between_steps = False
-
-    @override
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Stop between two optimiser steps; an epoch's last batch is left to the hooks that follow it."""
         if trainer.fit_loop._should_accumulate() or trainer.is_last_batch:
             return
-        self._between_steps = True
         if self._agreed(trainer):
             self._save(trainer)
             self._leave_after_logging(trainer)
@@ -124,26 +111,11 @@ class Interruption(Checkpoint):
             self._leave_after_logging(trainer)
 
     @override
-    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
-        """Leave when a signal to the whole process group has killed the data workers too.
-
-        Between two steps only the next fetch has failed, and the state is good. Inside of an accumulated step
-        it is not: ``last.ckpt`` then stays as it was.
-        """
-        if self.received is None or "DataLoader worker" not in str(exception):
-            return
-        if self._between_steps:
-            self._save(trainer)
-        self._leave()
-
-    @override
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._training = False
 
     def _agreed(self, trainer: Trainer) -> bool:
         """Whether any rank was signalled; all ranks get the same answer."""
-        if trainer.world_size == 1:
-            return self.received is not None
         return bool(trainer.strategy.reduce_boolean_decision(self.received is not None, all=False))
 
     def _save_and_leave(self, trainer: Trainer) -> NoReturn:
@@ -171,9 +143,8 @@ class Interruption(Checkpoint):
         raise SystemExit(self._exit_code())
 
     def _exit_code(self) -> int:
-        # Lightning kills the first rank when a rank that it has started ends with an error.
-        started_by_lightning = local_rank() > 0 and job_id() is None
-        return 0 if started_by_lightning else 128 + (self.received or signal.SIGTERM)
+        # A rank that was started by the first and ends with an error would cut that one short.
+        return 0 if started_by_lightning() else 128 + (self.received or signal.SIGTERM)
 
 
 def _under_slurm() -> bool:

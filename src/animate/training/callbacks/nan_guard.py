@@ -9,7 +9,6 @@ from pytorch_lightning import Callback
 from typing_extensions import override
 
 from animate.errors import UserError
-from animate.training.folders import local_rank
 
 if TYPE_CHECKING:
     from pytorch_lightning import LightningModule, Trainer
@@ -60,22 +59,12 @@ class NanGuard(Callback):
         if seen is None:
             return
         bad = not bool(seen.finite)
-        if trainer.world_size > 1:
-            bad_anywhere = bool(trainer.strategy.reduce_boolean_decision(bad, all=False))
-        else:
-            bad_anywhere = bad
-        if bad_anywhere:
-            _stop(seen, bad, trainer)
-
-
-def _stop(seen: _Seen, bad: bool, trainer: Trainer) -> None:
-    clips = _gathered(seen.clips if bad else [], trainer)
-    if local_rank() > 0:
-        raise SystemExit(0)  # the first rank tells it; Lightning would kill that one for an error here
-    raise UserError(
-        f"the loss is not finite at step {seen.step}; clips of the batch: {', '.join(clips)};"
-        " look at them, lower the learning rate, or use trainer.precision=32-true"
-    )
+        if trainer.strategy.reduce_boolean_decision(bad, all=False):
+            clips = _gathered(seen.clips if bad else [], trainer)
+            raise UserError(
+                f"the loss is not finite at step {seen.step}; clips of the batch: {', '.join(clips)};"
+                " look at them, lower the learning rate, or use trainer.precision=32-true"
+            )
 
 
 def _gathered(clips: list[str], trainer: Trainer) -> list[str]:
