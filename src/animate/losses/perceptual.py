@@ -62,7 +62,7 @@ class PerceptualLoss:
         return torch.stack(terms).sum()
 
     def _terms(self, made: Sequence[Tensor], goals: Sequence[Tensor]) -> list[Tensor]:
-        """The weighted distances of the layers of one scale."""
+        """Weigh the distances of the layers of one scale."""
         weights = [1.0] * len(made) if self._weights is None else self._weights
         return [
             weight * F.l1_loss(at_least_float32(layer), at_least_float32(goal))
