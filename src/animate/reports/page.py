@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from animate.metrics.evaluation import COPY_FIRST_FRAME, MODEL, ClipResult, Evaluation
+from animate.metrics.evaluation import COPY_FIRST_FRAME, MODEL, PREVIOUS_FRAME, ClipResult, Evaluation
 from animate.reports.clips import ClipView, best_and_worst, main_metric
 from animate.reports.numbers import best_value, interval, number_format, shown
+from animate.reports.reasons import by_reason
 from animate.reports.render import DefinitionView, describe, render
 from animate.reports.svg import histogram
 
@@ -122,35 +123,50 @@ def _counts(evaluation: Evaluation) -> str:
     return f"{clips} clip{'s' * (clips != 1)}, {frames} frame{'s' * (frames != 1)}"
 
 
-def _undefined(evaluation: Evaluation) -> dict[str, str]:
-    """Metrics that have a reason not to be there, and no definition either."""
+def _undefined(evaluation: Evaluation) -> dict[str, list[str]]:
+    """Metrics that have a reason not to be there, and no definition either, by that reason."""
     defined = {definition.name for definition in evaluation.definitions}
-    return {name: reason for name, reason in evaluation.unavailable.items() if name not in defined}
+    return by_reason({name: why for name, why in evaluation.unavailable.items() if name not in defined})
 
 
 def _metric(definition: Definition, evaluation: Evaluation, rows: Sequence[str]) -> MetricView:
-    summaries = [evaluation.rows.get(row, {}).get(definition.name) for row in rows]
-    values = [summary.value for summary in summaries if summary is not None]
-    specification, best = number_format(values), best_value(values, definition.higher_is_better)
-    cells = [None if summary is None else _cell(summary, specification, best) for summary in summaries]
+    found = {row: evaluation.rows.get(row, {}).get(definition.name) for row in rows}
+    values = {row: summary.value for row, summary in found.items() if summary is not None}
+    specification = number_format(values.values())
+    values.pop(PREVIOUS_FRAME, None)  # it is made of the target: no rival
+    best = best_value(values.values(), definition.higher_is_better)
+    cells = [
+        None if summary is None else _cell(summary, specification, values.get(row) == best)
+        for row, summary in found.items()
+    ]
     return MetricView(describe(definition), cells, evaluation.unavailable.get(definition.name, ""))
 
 
-def _cell(summary: Summary, specification: str, best: float) -> Cell:
+def _cell(summary: Summary, specification: str, best: bool) -> Cell:
     return Cell(
         shown(summary.value, specification),
         interval(summary.low, summary.high, specification),
         summary.frames,
         summary.missing,
-        summary.value == best,
+        best,
     )
 
 
 def _entry(name: str, value: Any) -> Entry:
-    if isinstance(value, dict | list | tuple):
-        text = json.dumps(value, indent=2, ensure_ascii=False, default=str)
-        return Entry(name, text, "\n" in text)
-    return Entry(name, "–" if value is None else str(value), False)
+    """Put flat values into a line; what is nested is written as JSON."""
+    if isinstance(value, dict) and any(isinstance(entry, dict) for entry in value.values()):
+        return Entry(name, json.dumps(value, indent=2, ensure_ascii=False, default=str), True)
+    return Entry(name, _line(value), False)
+
+
+def _line(value: Any) -> str:
+    """Write names and lists in a line, without what is not set."""
+    if isinstance(value, dict):
+        parts = [f"{key}: {_line(entry)}" for key, entry in value.items() if entry is not None]
+        return "; ".join(parts) or "–"
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value)) or "–"
+    return "–" if value is None else str(value)
 
 
 def _values(evaluation: Evaluation, row: str, metric: str) -> list[float]:

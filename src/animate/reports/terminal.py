@@ -11,6 +11,7 @@ from rich.text import Text
 
 from animate.metrics.evaluation import MODEL, Summary
 from animate.reports.numbers import interval, number_format, shown
+from animate.reports.reasons import by_reason
 
 if TYPE_CHECKING:
     from animate.metrics.base import Definition
@@ -33,8 +34,8 @@ def print_evaluation(evaluation: Evaluation, title: str) -> None:
         print(f"left out: {len(evaluation.skipped) - NAMED} more, all of them in the report")
     terminal = Console()
     (terminal if terminal.is_terminal else Console(width=WIDE)).print(_table(evaluation, title))
-    for name, reason in evaluation.unavailable.items():
-        print(f"{name}: {reason}")
+    for reason, names in by_reason(evaluation.unavailable).items():
+        print(f"{', '.join(names)}: {reason}")
 
 
 def _table(evaluation: Evaluation, title: str) -> Table:
