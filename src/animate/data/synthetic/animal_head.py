@@ -42,7 +42,26 @@ def add_head(
         ]
     )
     rig.model([(skull, fur, "head", "head")])
-    reach_x, drop = x + (0.72 + 0.55 * f.snout) * r, y + 0.34 * r
+    _add_muzzle(rig, f, light)
+    if look.happens(0.35):
+        patch = ellipse((x + 0.12 * r, y - 0.2 * r), 0.36 * r, 0.4 * r)
+        rig.paint(patch, mix(fur, INK, 0.35), "head", "head")
+    _add_mouth(rig, f, light)
+    _add_eye(rig, (x + 0.60 * r, y - 0.20 * r), r, 0.82, far, fur)
+    _add_eye(rig, (x + 0.10 * r, y - 0.20 * r), r, 1.0, near, fur)
+    cheek = ellipse((x + 0.02 * r, y + 0.28 * r), 0.15 * r, 0.1 * r, corners=12)
+    rig.paint(cheek, mix(fur, (236, 120, 120), 0.4), "head", "head")
+    _add_ear(rig, (x - 0.45 * r, y - 0.72 * r), r, near, ears, (fur, light))
+
+
+def _tip(f: Frame) -> tuple[float, float]:
+    """Tell where the muzzle ends."""
+    (x, y), r = f.head_at, f.head
+    return x + (0.72 + 0.55 * f.snout) * r, y + 0.34 * r
+
+
+def _add_muzzle(rig: RigBuilder, f: Frame, light: Colour) -> None:
+    (x, y), r, (reach_x, drop) = f.head_at, f.head, _tip(f)
     muzzle = smooth(
         [
             (x + 0.1 * r, y + 0.05 * r),
@@ -54,53 +73,33 @@ def add_head(
         ]
     )
     rig.model([(muzzle, light, "head", "muzzle")])
-    patch = look.happens(0.35)
-    if patch:
-        rig.paint(
-            ellipse((x + 0.12 * r, y - 0.2 * r), 0.36 * r, 0.4 * r), mix(fur, INK, 0.35), "head", "head"
-        )
-    corner, middle, front = (
-        (x + 0.4 * r, drop + 0.1 * r),
-        (x + 0.7 * r, drop + 0.3 * r),
-        (reach_x - 0.12 * r, drop + 0.12 * r),
-    )
+
+
+def _add_mouth(rig: RigBuilder, f: Frame, light: Colour) -> None:
+    """Add the smile and the nose."""
+    x, r, (reach_x, drop) = f.head_at[0], f.head, _tip(f)
+    corner, middle = (x + 0.4 * r, drop + 0.1 * r), (x + 0.7 * r, drop + 0.3 * r)
+    front = (reach_x - 0.12 * r, drop + 0.12 * r)
     smile = smooth([corner, middle, front, (middle[0], middle[1] - 0.06 * r)])
     rig.paint(smile, mix(light, INK, 0.75), "head", "muzzle")
     nose = (reach_x + 0.02 * r, drop - 0.2 * r)
     rig.paint(ellipse(nose, 0.2 * r, 0.16 * r, corners=16), (62, 50, 62), "head", "nose")
-    rig.paint(
-        ellipse((nose[0] - 0.05 * r, nose[1] - 0.05 * r), 0.05 * r, 0.035 * r, corners=8),
-        (190, 180, 190),
-        "head",
-        "nose",
-    )
+    shine = ellipse((nose[0] - 0.05 * r, nose[1] - 0.05 * r), 0.05 * r, 0.035 * r, corners=8)
+    rig.paint(shine, (190, 180, 190), "head", "nose")
     rig.joint("nose", "head", nose)
-    for side, dx, size in ((far, 0.60, 0.82), (near, 0.10, 1.0)):
-        eye = (x + dx * r, y - 0.20 * r)
-        rig.paint(
-            ellipse(eye, 0.20 * size * r, 0.255 * size * r, corners=18), mix(fur, INK, 0.8), "head", "eye"
-        )
-        rig.paint(ellipse(eye, 0.165 * size * r, 0.22 * size * r, corners=18), WHITE, "head", "eye")
-        rig.paint(
-            ellipse((eye[0] + 0.035 * r, eye[1] + 0.01 * r), 0.105 * size * r, 0.15 * size * r, corners=14),
-            INK,
-            "head",
-            "eye",
-        )
-        rig.paint(
-            ellipse((eye[0] + 0.07 * r, eye[1] - 0.06 * r), 0.04 * r, 0.045 * r, corners=8),
-            WHITE,
-            "head",
-            "eye",
-        )
-        rig.joint(f"{side}_eye", "head", eye)
-    rig.paint(
-        ellipse((x + 0.02 * r, y + 0.28 * r), 0.15 * r, 0.1 * r, corners=12),
-        mix(fur, (236, 120, 120), 0.4),
-        "head",
-        "head",
-    )
-    _add_ear(rig, (x - 0.45 * r, y - 0.72 * r), r, near, ears, (fur, light))
+
+
+def _add_eye(
+    rig: RigBuilder, eye: tuple[float, float], r: float, size: float, side: str, fur: Colour
+) -> None:
+    x, y = eye
+    rim = ellipse(eye, 0.20 * size * r, 0.255 * size * r, corners=18)
+    white = ellipse(eye, 0.165 * size * r, 0.22 * size * r, corners=18)
+    pupil = ellipse((x + 0.035 * r, y + 0.01 * r), 0.105 * size * r, 0.15 * size * r, corners=14)
+    shine = ellipse((x + 0.07 * r, y - 0.06 * r), 0.04 * r, 0.045 * r, corners=8)
+    for outline, colour in ((rim, mix(fur, INK, 0.8)), (white, WHITE), (pupil, INK), (shine, WHITE)):
+        rig.paint(outline, colour, "head", "eye")
+    rig.joint(f"{side}_eye", "head", eye)
 
 
 def _add_ear(

@@ -100,28 +100,29 @@ def _add_bust(rig: RigBuilder, r: float, look: Chance, shirt: Colour, scarf: Col
         )
     )
     rig.model([(body, shirt, "bust", "torso")])
-    light = mix(shirt, WHITE, 0.4)
-    pattern = look.integer(3)
-    if pattern == 0:
-        for k in range(3):
-            rig.paint(
-                box(-wide + 0.02, neck_y + 0.34 + 0.14 * k, wide - 0.02, neck_y + 0.39 + 0.14 * k),
-                light,
-                "bust",
-                "torso",
-            )
-    elif pattern == 1:
-        for k in range(7):
-            rig.paint(
-                ellipse((-0.6 + 0.2 * k, neck_y + 0.36 + 0.12 * (k % 2)), 0.04, 0.04, corners=10),
-                light,
-                "bust",
-                "torso",
-            )
+    _add_pattern(rig, wide, neck_y, look, mix(shirt, WHITE, 0.4))
     for side, sign in SIDES:
         rig.joint(f"{side}_shoulder", "bust", (sign * (wide - 0.08), neck_y + 0.30))
     throat = capsule((0.0, neck_y - 0.15), (0.0, neck_y + 0.05), 0.2, 0.22)
     rig.model([(throat, skin, between("neck", "bust", 1, neck_y - 0.1, neck_y + 0.1), "neck")])
+    _add_scarf(rig, neck_y, scarf)
+    rig.joint("neck", "bust", (0.0, neck_y + 0.12))
+
+
+def _add_pattern(rig: RigBuilder, wide: float, neck_y: float, look: Chance, light: Colour) -> None:
+    """Add stripes, dots or nothing to the shirt."""
+    pattern = look.integer(3)
+    if pattern == 0:
+        for k in range(3):
+            stripe = box(-wide + 0.02, neck_y + 0.34 + 0.14 * k, wide - 0.02, neck_y + 0.39 + 0.14 * k)
+            rig.paint(stripe, light, "bust", "torso")
+    elif pattern == 1:
+        for k in range(7):
+            dot = ellipse((-0.6 + 0.2 * k, neck_y + 0.36 + 0.12 * (k % 2)), 0.04, 0.04, corners=10)
+            rig.paint(dot, light, "bust", "torso")
+
+
+def _add_scarf(rig: RigBuilder, neck_y: float, scarf: Colour) -> None:
     loop = smooth(
         mirrored(
             [
@@ -136,15 +137,9 @@ def _add_bust(rig: RigBuilder, r: float, look: Chance, shirt: Colour, scarf: Col
     end = smooth([(0.1, neck_y + 0.12), (0.25, neck_y + 0.1), (0.33, neck_y + 0.45), (0.14, neck_y + 0.48)])
     rig.model([(end, scarf, "bust", "scarf"), (loop, scarf, "bust", "scarf")])
     for k in range(3):
-        rig.paint(
-            capsule(
-                (0.17 + 0.05 * k, neck_y + 0.4), (0.18 + 0.05 * k, neck_y + 0.46), 0.012, 0.012, corners=3
-            ),
-            mix(scarf, WHITE, 0.5),
-            "bust",
-            "scarf",
-        )
-    rig.joint("neck", "bust", (0.0, neck_y + 0.12))
+        top, bottom = (0.17 + 0.05 * k, neck_y + 0.4), (0.18 + 0.05 * k, neck_y + 0.46)
+        fringe = capsule(top, bottom, 0.012, 0.012, corners=3)
+        rig.paint(fringe, mix(scarf, WHITE, 0.5), "bust", "scarf")
 
 
 def _add_skull(rig: RigBuilder, r: float, look: Chance, skin: Colour) -> None:

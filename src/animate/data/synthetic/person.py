@@ -145,7 +145,6 @@ def _add_arm(
 
 def _add_head(rig: RigBuilder, b: Build, look: Chance, skin: Colour, hair: Colour, accent: Colour) -> None:
     r, y = b.head, b.head_y
-    blush = mix(skin, (230, 110, 110), 0.35)
     for side, sign in SIDES:
         ear = ellipse((sign * 0.93 * r, y + 0.12 * r), 0.20 * r, 0.25 * r, corners=14)
         rig.model([(ear, skin, "skull", "head")], depth=-0.02)
@@ -155,59 +154,34 @@ def _add_head(rig: RigBuilder, b: Build, look: Chance, skin: Colour, hair: Colou
     face = head_outline(look, (0.0, y), r)
     rig.model([(face, skin, "skull", "head")])
     for sign in (-1.0, 1.0):
-        rig.paint(
-            ellipse((sign * 0.55 * r, y + 0.42 * r), 0.17 * r, 0.11 * r, corners=12),
-            blush,
-            "head",
-            "head",
-            depth=0.55 * r,
-        )
-    brow = mix(hair, INK, 0.4)
-    tilt = look.uniform(-0.25, 0.25)
-    for side, sign in SIDES:
-        eye = (sign * 0.37 * r, y + 0.08 * r)
-        rig.paint(
-            ellipse(eye, 0.205 * r, 0.25 * r, corners=16),
-            mix(skin, INK, 0.75),
-            "head",
-            "head",
-            depth=0.62 * r,
-        )
-        rig.paint(ellipse(eye, 0.175 * r, 0.22 * r, corners=16), WHITE, "head", "head", depth=0.62 * r)
-        rig.paint(
-            ellipse((eye[0], eye[1] + 0.02 * r), 0.10 * r, 0.14 * r, corners=14),
-            INK,
-            "head",
-            "head",
-            depth=0.65 * r,
-        )
-        rig.paint(
-            ellipse((eye[0] + 0.04 * r, eye[1] - 0.05 * r), 0.035 * r, 0.045 * r, corners=8),
-            WHITE,
-            "head",
-            "head",
-            depth=0.65 * r,
-        )
-        arch = ellipse((eye[0], eye[1] - 0.36 * r), 0.17 * r, 0.04 * r, corners=12, turn=sign * tilt)
-        rig.paint(arch, brow, "head", "head", depth=0.62 * r)
-        rig.joint(f"{side}_eye", "head", eye, depth=0.65 * r, facing=(sign * 0.35, 0.0, 0.93))
-    rig.paint(
-        ellipse((0.0, y + 0.38 * r), 0.095 * r, 0.075 * r, corners=12),
-        mix(skin, (200, 90, 80), 0.5),
-        "head",
-        "head",
-        depth=0.66 * r,
-    )
+        cheek = ellipse((sign * 0.55 * r, y + 0.42 * r), 0.17 * r, 0.11 * r, corners=12)
+        rig.paint(cheek, mix(skin, (230, 110, 110), 0.35), "head", "head", depth=0.55 * r)
+    _add_eyes(rig, b, look, skin, hair)
+    nose = ellipse((0.0, y + 0.38 * r), 0.095 * r, 0.075 * r, corners=12)
+    rig.paint(nose, mix(skin, (200, 90, 80), 0.5), "head", "head", depth=0.66 * r)
     rig.joint("nose", "head", (0.0, y + 0.37 * r), depth=0.85 * r)
     smile = look.uniform(0.05, 0.16) * r
-    mouth = smooth(
-        [
-            (-0.26 * r, y + 0.62 * r),
-            (0.0, y + 0.66 * r),
-            (0.26 * r, y + 0.62 * r),
-            (0.0, y + 0.68 * r + smile),
-        ]
-    )
+    left, right = (-0.26 * r, y + 0.62 * r), (0.26 * r, y + 0.62 * r)
+    mouth = smooth([left, (0.0, y + 0.66 * r), right, (0.0, y + 0.68 * r + smile)])
     rig.paint(mouth, (120, 54, 64), "head", "head", depth=0.66 * r)
     add_short_hair(rig, look, (0.0, y), r, hair)
     add_hat(rig, look, (0.0, y), r, accent)
+
+
+def _add_eyes(rig: RigBuilder, b: Build, look: Chance, skin: Colour, hair: Colour) -> None:
+    """Add both eyes with their brows."""
+    r, y = b.head, b.head_y
+    tilt = look.uniform(-0.25, 0.25)
+    for side, sign in SIDES:
+        eye = (sign * 0.37 * r, y + 0.08 * r)
+        rim = ellipse(eye, 0.205 * r, 0.25 * r, corners=16)
+        white = ellipse(eye, 0.175 * r, 0.22 * r, corners=16)
+        pupil = ellipse((eye[0], eye[1] + 0.02 * r), 0.10 * r, 0.14 * r, corners=14)
+        shine = ellipse((eye[0] + 0.04 * r, eye[1] - 0.05 * r), 0.035 * r, 0.045 * r, corners=8)
+        brow = ellipse((eye[0], eye[1] - 0.36 * r), 0.17 * r, 0.04 * r, corners=12, turn=sign * tilt)
+        rig.paint(rim, mix(skin, INK, 0.75), "head", "head", depth=0.62 * r)
+        rig.paint(white, WHITE, "head", "head", depth=0.62 * r)
+        rig.paint(pupil, INK, "head", "head", depth=0.65 * r)
+        rig.paint(shine, WHITE, "head", "head", depth=0.65 * r)
+        rig.paint(brow, mix(hair, INK, 0.4), "head", "head", depth=0.62 * r)
+        rig.joint(f"{side}_eye", "head", eye, depth=0.65 * r, facing=(sign * 0.35, 0.0, 0.93))
