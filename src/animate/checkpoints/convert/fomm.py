@@ -14,9 +14,9 @@ from torch import Tensor
 
 from animate.checkpoints.architectures import ARCHITECTURES
 from animate.checkpoints.convert.fomm_config import read_config
+from animate.checkpoints.convert.published import read_published, refuse_existing, take
 from animate.checkpoints.description import KEY, describe
-from animate.checkpoints.files import UnsafePickleError, read
-from animate.checkpoints.keys import differences, printable
+from animate.checkpoints.keys import printable
 from animate.checkpoints.load import build, skeleton
 from animate.checkpoints.save import save
 from animate.errors import UserError
@@ -72,10 +72,9 @@ def convert(
             weights are not those of the configuration (every key that differs is listed). Nothing is written.
 
     """
-    if output.exists() and not overwrite:
-        raise UserError(f"{output} exists; name another --output or pass --overwrite")
+    refuse_existing(output, overwrite)
     networks, discriminator = read_config(config)
-    published = published_state(_read(checkpoint, allow_pickle), checkpoint)
+    published = published_state(read_published(checkpoint, allow_pickle), checkpoint)
     if not any(name.startswith("discriminator.") for name in published):
         discriminator = None
     elif discriminator is None:
@@ -134,30 +133,11 @@ def _to_ours(
         parts["discriminator"] = (fomm.discriminator, discriminator)
     ours = _prefixed({name: skeleton(part, arguments, config) for name, (part, arguments) in parts.items()})
     theirs = {name: published_name(name, ours) for name in ours}
-    # Torch before 0.4.1 counted no batches; the count plays no part with a fixed momentum.
-    found = {
-        published_key: torch.zeros((), dtype=torch.long)
-        for published_key in theirs.values()
-        if published_key.endswith(".num_batches_tracked")
-    } | dict(published)
-    unlike = differences({theirs[name]: tensor for name, tensor in ours.items()}, found)
-    if unlike:
-        raise UserError(f"the weights in {path} are not those that {config} describes: {unlike}")
-    state = {name: found[theirs[name]] for name in ours}
+    state = take(ours, theirs, published, f"the weights in {path} are not those that {config} describes")
     built = {
         name: build(part, arguments, _of_part(state, name), path) for name, (part, arguments) in parts.items()
     }
     return _prefixed(built)
-
-
-def _read(path: Path, allow_pickle: bool) -> dict[str, Any]:
-    try:
-        return read(path, allow_pickle=allow_pickle)
-    except UnsafePickleError as error:
-        raise UserError(
-            f"{error}: reading it could run code that stands in it; if you trust where it comes from, pass "
-            "--allow-pickle"
-        ) from error
 
 
 def _refuse_other_layouts(checkpoint: Mapping[str, Any], path: Path) -> None:
