@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from animate.checkpoints.keys import printable
 from animate.errors import UserError
+from animate.layouts import LAYOUTS
 from animate.networks.fomm import Discriminator, FirstOrderModel
 from animate.networks.pix2pixhd import MultiscaleDiscriminator, Pix2PixHD
 
@@ -171,6 +172,7 @@ ARCHITECTURES: Mapping[str, Architecture] = {
             {
                 "labels": Whole(1, 1024),
                 "indexed": YesNo(),
+                "skeleton": OneOf(("", *LAYOUTS)),
                 "edges": YesNo(),
                 "features": Whole(0, 64),
                 "previous": YesNo(),

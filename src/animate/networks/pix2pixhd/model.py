@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
+from animate.errors import UserError
+from animate.layouts import layout_named
 from animate.networks.pix2pixhd.clusters import FeatureClusters
 from animate.networks.pix2pixhd.encoder import Encoder
 from animate.networks.pix2pixhd.face import FaceGenerator
 from animate.networks.pix2pixhd.translator import Generator, Translator, from_picture
 from animate.ops.instances import instance_edges
+from animate.ops.skeleton import limb_map, rendered
 
 if TYPE_CHECKING:
     from animate.networks.pix2pixhd.blocks import Norm
@@ -30,6 +33,8 @@ class Pix2PixHD(nn.Module):
         labels: number of classes of an index map, or of channels of a label picture (3 of a rendered
             skeleton).
         indexed: whether labels are index maps ``(B, 1, H, W)`` of whole numbers, or pictures in [0, 1].
+        skeleton: the layout of points whose skeletons are the labels (``draw``): as a map of limbs where
+            ``indexed``, else in colours. Empty where labels come from elsewhere.
         edges: whether the edges of an instance map are an input.
         features: how many features of each instance are an input; 0 for none, and for no encoder.
         previous: whether the previous frame is an input.
@@ -54,17 +59,22 @@ class Pix2PixHD(nn.Module):
         in_channels: all inputs of the generator.
 
     Raises:
-        UserError: the width cannot be halved once for each enhancer.
+        UserError: the width cannot be halved once for each enhancer, or ``labels`` is not the number that a
+            skeleton gives.
 
     """
 
-    OPTIONAL = ("generator.enhancers.", "generator.head.", "encoder.", "clusters.", "face.")
+    OPTIONAL = (
+        *(f"generator.enhancers.{number}" for number in range(4)),
+        *("generator.head", "encoder", "clusters", "face"),
+    )
     """Parts that a later stage of training may add to what an earlier one trained (``init_from``)."""
 
     def __init__(
         self,
         labels: int = 18,
         indexed: bool = True,
+        skeleton: str = "",
         edges: bool = False,
         features: int = 0,
         previous: bool = False,
@@ -85,6 +95,11 @@ class Pix2PixHD(nn.Module):
         arguments = {name: value for name, value in locals().items() if name not in {"self", "__class__"}}
         super().__init__()
         self.arguments: dict[str, int | float | str | bool] = arguments
+        self.layout = layout_named(skeleton) if skeleton else None
+        drawn = len(self.layout.limbs) + 1 if self.layout and indexed else 3
+        if self.layout and labels != drawn:
+            kind = "a map of its limbs" if indexed else "a drawing"
+            raise UserError(f"labels={labels}: {kind} of the skeleton {skeleton} has {drawn}")
         self.condition_channels = labels + edges
         self.in_channels = self.condition_channels + features + 3 * previous
         self.generator = Generator(
@@ -110,6 +125,23 @@ class Pix2PixHD(nn.Module):
         condition = self.condition(label, instance)
         picture: Tensor = self.generator(self.join(condition, features=features, previous=previous))
         return picture
+
+    def draw(self, points: Tensor, found: Tensor, size: tuple[int, int]) -> Tensor:
+        """Draw labels from points: a map of limbs where the network takes indices, else a coloured skeleton.
+
+        Args:
+            points: ``(B, J, 2)`` in [-1, 1], in the order of ``layout``.
+            found: ``(B, J)`` bool.
+            size: (height, width) of the labels.
+
+        Returns:
+            What ``condition`` takes: ``(B, 1, H, W)`` int64, or ``(B, 3, H, W)`` in [0, 1].
+
+        """
+        assert self.layout is not None, "this network's labels are no skeletons"
+        if self.arguments["indexed"]:
+            return limb_map(points, found, self.layout, size)[:, None]
+        return rendered(points, found, self.layout, size)
 
     def condition(self, label: Tensor, instance: Tensor | None = None) -> Tensor:
         """Make the part of the input that says what is to be shown.
