@@ -184,7 +184,9 @@ def test_no_damage_gives_more_than_one_line(tmp_path, module, zipped):
         ({"generator": {}, "kp_detector": {}}, "animate convert fomm --config"),
         ({"inpainting_network": {}, "kp_detector": {}}, "successor"),
         ({"state_dict": {}, "epoch": 1}, "Lightning checkpoint, but not one of animate"),
-        ({"model.1.weight": torch.zeros(1)}, "it holds model.1.weight"),
+        ({"model.1.weight": torch.zeros(1)}, "animate convert pix2pixhd --checkpoint"),
+        ({"module.model.1.weight": torch.zeros(1)}, "animate convert pix2pixhd --checkpoint"),
+        ({"main.0.weight": torch.zeros(1)}, "it holds main.0.weight"),
         ({}, "it holds nothing"),
     ],
 )

@@ -119,6 +119,9 @@ def _what_it_is(checkpoint: Mapping[str, Any], path: Path) -> str:
     if {"generator", "kp_detector"} <= keys:
         files = f"--config CONFIG.yaml --checkpoint {shlex.quote(str(path))} --output NEW.ckpt"
         return f"is a published First Order Motion Model checkpoint; run: animate convert fomm {files}"
+    if any(key.removeprefix("module.") == "model.1.weight" for key in keys):
+        files = f"--checkpoint {shlex.quote(str(path))} --output NEW.ckpt"
+        return f"looks like a published pix2pixHD generator; run: animate convert pix2pixhd {files}"
     if "inpainting_network" in keys or "region_predictor" in keys:
         return "is a checkpoint of a successor of the First Order Motion Model, which animate does not have"
     if "state_dict" in keys:

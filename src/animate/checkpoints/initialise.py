@@ -13,6 +13,8 @@ from animate.checkpoints.load import refuse_differences, state_of
 from animate.errors import UserError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from torch import Tensor, nn
 
 
@@ -31,9 +33,11 @@ class Trained(Protocol):
 def initialise(module: Trained, path: str | Path) -> str:
     """Give a module the weights of a checkpoint; optimisers, epochs and schedules start anew.
 
-    The networks must fit key by key. Their image size may differ: it changes the scale factors, which are
-    computed and not loaded, and no weight. A discriminator is taken when the file has one of the same shape,
-    else it starts anew: ``vox`` to ``vox_adv`` changes its inputs.
+    The networks must fit key by key, but for parts that they name in ``OPTIONAL``: those start anew where the
+    file has none or another, so that one stage of training can add to the one before. Their image size may
+    differ: it changes the scale factors, which are computed and not loaded, and no weight. A discriminator is
+    taken when the file has one of the same shape, else it starts anew: ``vox`` to ``vox_adv`` changes its
+    inputs.
 
     Args:
         module: With ``networks`` and ``discriminator`` (or None).
@@ -54,12 +58,29 @@ def initialise(module: Trained, path: str | Path) -> str:
         raise UserError(
             f"{path} holds a {architecture} model; this run trains a {type(module.networks).__name__}"
         )
-    state = state_of(checkpoint, "networks", path)
-    refuse_differences(module.networks.state_dict(), state, path)
-    module.networks.load_state_dict(state)
-    size = description["networks"]["image_size"]
+    taken = _networks(module.networks, state_of(checkpoint, "networks", path), path)
+    size = description["networks"].get("image_size")
+    what = architecture if size is None else f"{architecture}, {size} px"
     adversary = _discriminator(module.discriminator, state_of(checkpoint, "discriminator", path))
-    return f"initialised from {path} ({architecture}, {size} px): networks, {len(state)} tensors; {adversary}"
+    return f"initialised from {path} ({what}): networks, {taken}; {adversary}"
+
+
+def _networks(networks: nn.Module, state: dict[str, Tensor], path: Path) -> str:
+    """Load what fits, optional parts as a whole or not at all; tell how much, and what starts anew."""
+    own, anew = networks.state_dict(), []
+    for part in getattr(networks, "OPTIONAL", ()):
+        ours, theirs = _of_part(own, part), _of_part(state, part)
+        if differences(ours, theirs):
+            anew += [f"{part} starts anew" if ours else f"{part} of the file is not used"]
+            state = {key: value for key, value in state.items() if key not in theirs} | ours
+    refuse_differences(own, state, path)
+    networks.load_state_dict(state)
+    count = sum(state[key] is not own[key] for key in own)
+    return ", ".join([f"{count} tensors", *anew])
+
+
+def _of_part(state: Mapping[str, Tensor], part: str) -> dict[str, Tensor]:
+    return {key: value for key, value in state.items() if key.startswith(f"{part}.")}
 
 
 def _discriminator(discriminator: nn.Module | None, state: dict[str, Tensor]) -> str:

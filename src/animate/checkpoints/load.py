@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import torch
 
@@ -18,9 +18,20 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from animate.networks.fomm import FirstOrderModel
+    from animate.networks.pix2pixhd import Pix2PixHD
 
 
-def load(path: str | Path, device: str | torch.device = "cpu") -> FirstOrderModel:
+@overload
+def load(
+    path: str | Path, device: str | torch.device = "cpu", *, method: Literal["fomm"]
+) -> FirstOrderModel: ...
+@overload
+def load(
+    path: str | Path, device: str | torch.device = "cpu", *, method: Literal["pix2pixhd"]
+) -> Pix2PixHD: ...
+@overload
+def load(path: str | Path, device: str | torch.device = "cpu") -> nn.Module: ...
+def load(path: str | Path, device: str | torch.device = "cpu", *, method: str | None = None) -> nn.Module:
     """Rebuild the networks of a checkpoint, in evaluation mode.
 
     Needs nothing but the file: its description names the architecture and every argument. The file is read
@@ -29,6 +40,7 @@ def load(path: str | Path, device: str | torch.device = "cpu") -> FirstOrderMode
     Args:
         path: A checkpoint of ``animate train`` or ``animate convert``.
         device: Where the networks are wanted.
+        method: The architecture that is needed; None takes any that this version knows.
 
     Raises:
         UserError: The file is missing, damaged, of another tool, of another method or of a newer format, or
@@ -38,9 +50,12 @@ def load(path: str | Path, device: str | torch.device = "cpu") -> FirstOrderMode
     path = Path(path)
     checkpoint = read(path)
     description = description_of(checkpoint, path)
-    part = ARCHITECTURES[description["architecture"]].networks
+    found = description["architecture"]
+    if method not in (None, found):
+        raise UserError(f"{path} holds networks of the method {found}; this works with those of {method}")
+    part = ARCHITECTURES[found].networks
     networks = build(part, description["networks"], state_of(checkpoint, "networks", path), path)
-    return cast("FirstOrderModel", networks.to(device).eval())
+    return networks.to(device).eval()
 
 
 def build(part: Part, arguments: Mapping[str, Any], state: Mapping[str, Tensor], path: Path) -> nn.Module:

@@ -20,6 +20,7 @@ def add_parser(subparsers: SubParsers) -> None:
     )
     sources = parser.add_subparsers(title="sources", dest="source", metavar="SOURCE", required=True)
     _add_fomm(sources)
+    _add_pix2pixhd(sources)
 
 
 def _add_fomm(sources: SubParsers) -> None:
@@ -32,6 +33,32 @@ def _add_fomm(sources: SubParsers) -> None:
     parser.add_argument(
         "--checkpoint", type=Path, required=True, metavar="FILE", help="such as vox-adv-cpk.pth.tar"
     )
+    _add_common(parser)
+    parser.set_defaults(run=run_fomm)
+
+
+def _add_pix2pixhd(sources: SubParsers) -> None:
+    parser = sources.add_parser(
+        "pix2pixhd",
+        help="pix2pixHD and Everybody Dance Now (latest_net_G.pth)",
+        description="Convert networks of pix2pixHD as its authors' code saves them.",
+    )
+    for name, required, example in (
+        ("checkpoint", True, "the generator, such as latest_net_G.pth"),
+        ("discriminator", False, "such as latest_net_D.pth"),
+        ("encoder", False, "such as latest_net_E.pth, of a generator that takes features of instances"),
+        ("face", False, "such as latest_net_Gface.pth"),
+    ):
+        parser.add_argument(f"--{name}", type=Path, required=required, metavar="FILE", help=example)
+    parser.add_argument(
+        "--edges", action="store_true", help="one of the inputs is the edges of an instance map"
+    )
+    parser.add_argument("--previous", action="store_true", help="three of the inputs are the previous frame")
+    _add_common(parser)
+    parser.set_defaults(run=run_pix2pixhd)
+
+
+def _add_common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--output", type=Path, required=True, metavar="CKPT", help="where to write")
     parser.add_argument(
         "--allow-pickle",
@@ -39,10 +66,27 @@ def _add_fomm(sources: SubParsers) -> None:
         help="read a file that can run code while it is read; only for files whose origin you trust",
     )
     parser.add_argument("--overwrite", action="store_true", help="replace an existing output")
-    parser.set_defaults(run=run)
 
 
-def run(args: argparse.Namespace) -> int:
+def run_pix2pixhd(args: argparse.Namespace) -> int:
+    """Convert and tell what was converted."""
+    from animate.checkpoints.convert import pix2pixhd
+
+    files = pix2pixhd.Files(args.checkpoint, args.discriminator, args.encoder, args.face)
+    print(
+        pix2pixhd.convert(
+            files,
+            args.output,
+            edges=args.edges,
+            previous=args.previous,
+            allow_pickle=args.allow_pickle,
+            overwrite=args.overwrite,
+        )
+    )
+    return 0
+
+
+def run_fomm(args: argparse.Namespace) -> int:
     """Convert and tell what was converted."""
     from animate.checkpoints.convert import fomm
 

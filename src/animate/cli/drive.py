@@ -131,7 +131,7 @@ def run(args: argparse.Namespace) -> int:
     from animate.pipelines.files import drive_file
 
     settings = _settings(args)  # before the checkpoint is read, which takes longer than a slip in the options
-    networks = checkpoints.load(args.checkpoint, resolve(args.device))
+    networks = checkpoints.load(args.checkpoint, resolve(args.device), method="fomm")
     settings = replace(settings, batch_size=args.batch_size or suitable_batch_size(networks))
     started = perf_counter()
     with terminable():

@@ -88,7 +88,7 @@ def run(args: argparse.Namespace) -> int:
     from animate.cli.results import results_folder
     from animate.pipelines.device import resolve
 
-    networks = checkpoints.load(args.checkpoint, resolve(args.device))
+    networks = checkpoints.load(args.checkpoint, resolve(args.device), method="fomm")
     with terminable(), results_folder(args.output, MARKER, args.overwrite) as folder:
         report = _measure(networks, args, folder / "frames" if args.frames == "png" else None)
         summary = _write(folder, report, args.checkpoint)

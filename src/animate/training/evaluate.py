@@ -56,7 +56,7 @@ def evaluate(config: DictConfig) -> float:
     """
     check_settings(config)
     target = output_folder(config)
-    networks = checkpoints.load(config.checkpoint)
+    networks = checkpoints.load(config.checkpoint, method="fomm")
     _settle(config, networks)
     seed_everything(config.seed, workers=False, verbose=False)
     data: VideoDataModule = instantiate(config.data, _convert_="all")
