@@ -52,6 +52,10 @@ class Batch(TypedDict):
     """(B, T, 3, H, W) float32 in [0, 1]: the same frames without the figure."""
     identity: NotRequired[Tensor]
     """(B,) int64: which subject this is."""
+    label: NotRequired[Tensor]
+    """(B, T, 1, H, W) int64: what each pixel shows, by class."""
+    instance: NotRequired[Tensor]
+    """(B, T, 1, H, W) int64: which thing each pixel belongs to."""
 
 
 class StepOutput(TypedDict):

@@ -18,6 +18,7 @@ from animate.errors import UserError
 from animate.layouts import LAYOUTS
 from animate.networks.fomm import Discriminator, FirstOrderModel
 from animate.networks.pix2pixhd import MultiscaleDiscriminator, Pix2PixHD
+from animate.networks.pix2pixhd.regions import REGIONS
 
 if TYPE_CHECKING:
     from torch import nn
@@ -189,6 +190,8 @@ ARCHITECTURES: Mapping[str, Architecture] = {
                 "face_width": _WIDTH,
                 "face_depth": Whole(0, 8),
                 "face_blocks": Whole(0, 64),
+                "face_regions": OneOf(tuple(REGIONS)),
+                "face_side": Whole(16, 1024),
             },
         ),
         discriminator=Part(

@@ -9,7 +9,6 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
-from animate.errors import UserError
 from animate.losses.adversarial import discriminator_loss, generator_loss
 from animate.losses.equivariance import equivariance_jacobian_loss, equivariance_value_loss
 from animate.losses.feature_matching import feature_matching_loss
@@ -101,21 +100,14 @@ class FOMM(pl.LightningModule):
         self.perceptual = perceptual
         self.milestones, self.gamma = list(milestones), gamma
         self.optimizer_settings = dict.fromkeys(PARTS, ADAM) if optimizer is None else dict(optimizer)
-        self._check_arguments()
+        optim.check_parts(
+            PARTS,
+            self.optimizer_settings,
+            discriminator=(self.loss_weights.generator_gan, self.discriminator),
+            perceptual=(self.loss_weights.perceptual, perceptual),
+        )
         self._frozen_parts = optim.freeze(self, freeze)
         self.train()
-
-    def _check_arguments(self) -> None:
-        """Refuse what cannot be trained, before any data is touched."""
-        unknown = sorted(set(self.optimizer_settings) - set(PARTS))
-        if unknown:
-            raise UserError(f"model.optimizer names {', '.join(unknown)}; the parts are {', '.join(PARTS)}")
-        if self.loss_weights.generator_gan and self.discriminator is None:
-            raise UserError(
-                "model.discriminator is missing: give one, or set model.loss_weights.generator_gan=0"
-            )
-        if self.loss_weights.perceptual and self.perceptual is None:
-            raise UserError("model.perceptual is missing: give one, or set model.loss_weights.perceptual=0")
 
     def train(self, mode: bool = True) -> Self:
         """Switch to training or evaluation; frozen parts stay in evaluation (Lightning warns of them)."""
@@ -135,12 +127,7 @@ class FOMM(pl.LightningModule):
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:  # noqa: ARG002
         """Sum the weighted terms of one batch of frame pairs."""
-        terms = self.training_terms(batch)
-        loss = torch.stack(list(terms.values())).sum()
-        size = len(batch["frames"])
-        self.log_dict({f"train/{name}": term.detach() for name, term in terms.items()}, batch_size=size)
-        self.log("train/loss", loss.detach(), prog_bar=True, batch_size=size)
-        return loss
+        return optim.logged_sum(self, self.training_terms(batch), len(batch["frames"]))
 
     def training_terms(self, batch: Batch) -> dict[str, Tensor]:
         """Build every weighted term of the objective, by name, for ``(B, 2, 3, H, W)`` frame pairs."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import torch
 from torch import nn
@@ -13,6 +13,9 @@ from animate.errors import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+
+    import pytorch_lightning as pl
+    from torch import Tensor
 
 
 class AdamSettings(TypedDict):
@@ -31,7 +34,7 @@ def grouped_adam(networks: Mapping[str, nn.Module], settings: Mapping[str, AdamS
     without gradient (frozen ones) are left out, and so is the group of a network that has no others.
 
     Raises:
-        UserError: the settings of a network are missing.
+        UserError: the settings of a network are missing, or a value is out of its range.
 
     """
     missing = sorted(set(networks) - set(settings))
@@ -41,10 +44,59 @@ def grouped_adam(networks: Mapping[str, nn.Module], settings: Mapping[str, AdamS
     for name, network in networks.items():
         parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
         if parameters:
-            first, second = settings[name]["betas"]
-            lr = settings[name]["lr"]
-            groups.append({"params": parameters, "lr": lr, "betas": (first, second), "name": name})
+            groups.append({"params": parameters, "name": name, **_checked(settings[name], name)})
     return torch.optim.Adam(groups)
+
+
+def _checked(settings: AdamSettings, name: str) -> dict[str, Any]:
+    """Return the settings as Adam takes them, which checks only its defaults and no group's."""
+    lr, betas = settings["lr"], tuple(settings["betas"])
+    if lr < 0:
+        raise UserError(f"model.optimizer.{name}.lr={lr}: a learning rate is at least 0")
+    if len(betas) != 2 or not all(0 <= beta < 1 for beta in betas):
+        raise UserError(
+            f"model.optimizer.{name}.betas={list(betas)}: two rates of decay in [0, 1) are needed"
+        )
+    return {"lr": lr, "betas": betas}
+
+
+def linear_decay(
+    optimizer: torch.optim.Optimizer, constant_epochs: int, decay_epochs: int
+) -> torch.optim.lr_scheduler.LambdaLR:
+    """Keep every learning rate for ``constant_epochs``; then let it fall, to 0 after ``decay_epochs`` more.
+
+    Epoch e, counted from 0, has the factor ``1 - max(0, e - constant_epochs) / decay_epochs``, as in
+    pix2pixHD's code: the last epoch still learns at ``1 / decay_epochs``.
+    """
+
+    def factor(epoch: int) -> float:
+        return max(0.0, 1.0 - max(0, epoch - constant_epochs) / max(decay_epochs, 1))
+
+    return torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
+
+
+def check_parts(
+    parts: Sequence[str], settings: Mapping[str, AdamSettings], **needed: tuple[float, object | None]
+) -> None:
+    """Refuse what cannot be trained, before any data is touched.
+
+    Args:
+        parts: the names that ``settings`` may have.
+        settings: Adam's, by part.
+        needed: by the name of an argument, the weight of the loss that needs it, and the argument. The weight
+            of the discriminator's is ``generator_gan``, else it has the argument's own name.
+
+    Raises:
+        UserError: names the setting.
+
+    """
+    unknown = sorted(set(settings) - set(parts))
+    if unknown:
+        raise UserError(f"model.optimizer names {', '.join(unknown)}; the parts are {', '.join(parts)}")
+    for name, (weight, part) in needed.items():
+        if weight and part is None:
+            loss = "generator_gan" if name == "discriminator" else name
+            raise UserError(f"model.{name} is missing: give one, or set model.loss_weights.{loss}=0")
 
 
 def freeze(module: nn.Module, patterns: Sequence[str]) -> list[str]:
@@ -100,3 +152,14 @@ def frozen(module: nn.Module) -> Iterator[None]:
     finally:
         for parameter in learning:
             parameter.requires_grad_(True)
+
+
+def logged_sum(module: pl.LightningModule, terms: Mapping[str, Tensor], size: int) -> Tensor:
+    """Sum the terms of an objective, and log each as ``train/<name>`` and the sum as ``train/loss``.
+
+    ``size`` is the number of samples, over which an epoch's mean is weighted.
+    """
+    loss = torch.stack(list(terms.values())).sum()
+    module.log_dict({f"train/{name}": term.detach() for name, term in terms.items()}, batch_size=size)
+    module.log("train/loss", loss.detach(), prog_bar=True, batch_size=size)
+    return loss

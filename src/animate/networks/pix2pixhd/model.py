@@ -12,6 +12,7 @@ from animate.layouts import layout_named
 from animate.networks.pix2pixhd.clusters import FeatureClusters
 from animate.networks.pix2pixhd.encoder import Encoder
 from animate.networks.pix2pixhd.face import FaceGenerator
+from animate.networks.pix2pixhd.regions import Regions, Squares, points_of
 from animate.networks.pix2pixhd.translator import Generator, Translator, from_picture
 from animate.ops.instances import instance_edges
 from animate.ops.skeleton import limb_map, rendered
@@ -49,6 +50,8 @@ class Pix2PixHD(nn.Module):
         clusters: typical appearances kept of each class, of use with ``features`` only.
         face: whether there is a face generator.
         face_width, face_depth, face_blocks: the face generator.
+        face_regions: where it looks: the ``head``, or the head and both hands (``head_hands``).
+        face_side: of the squares around them, in pixels.
 
     Attributes:
         generator: the network's own input ``(B, in_channels, H, W)`` to ``(B, 3, H, W)`` in [0, 1].
@@ -91,11 +94,15 @@ class Pix2PixHD(nn.Module):
         face_width: int = 64,
         face_depth: int = 3,
         face_blocks: int = 5,
+        face_regions: Regions = "head",
+        face_side: int = 128,
     ) -> None:
         arguments = {name: value for name, value in locals().items() if name not in {"self", "__class__"}}
         super().__init__()
         self.arguments: dict[str, int | float | str | bool] = arguments
         self.layout = layout_named(skeleton) if skeleton else None
+        self._regions = points_of(face_regions, self.layout) if self.layout else []
+        self._face_side = face_side
         drawn = len(self.layout.limbs) + 1 if self.layout and indexed else 3
         if self.layout and labels != drawn:
             kind = "a map of its limbs" if indexed else "a drawing"
@@ -187,6 +194,37 @@ class Pix2PixHD(nn.Module):
             zeros = condition.new_zeros(len(condition), 3, *condition.shape[-2:])
             parts.append(zeros if previous is None else from_picture(previous).to(condition.dtype))
         return torch.cat(parts, dim=1)
+
+    def squares(self, points: Tensor, found: Tensor, size: tuple[int, int]) -> Squares:
+        """Place the squares that the face generator works on.
+
+        Args:
+            points: ``(B, J, 2)`` in [-1, 1], in the order of ``layout``.
+            found: ``(B, J)`` bool.
+            size: (height, width) of the pictures.
+
+        """
+        assert self._regions, "a face needs points, and this network's labels are no skeletons"
+        return Squares.around(points, found, self._regions, self._face_side, size)
+
+    def retouch(self, picture: Tensor, condition: Tensor, points: Tensor, found: Tensor) -> Tensor:
+        """Let the face generator correct pictures where it looks; without one they stay as they are.
+
+        Args:
+            picture: ``(B, 3, H, W)`` RGB in [0, 1] from ``generator``.
+            condition: ``(B, condition_channels, H, W)``.
+            points: ``(B, J, 2)`` in [-1, 1].
+            found: ``(B, J)`` bool. What was not found is not corrected.
+
+        Returns:
+            ``(B, 3, H, W)`` in [0, 1].
+
+        """
+        if self.face is None:
+            return picture
+        squares = self.squares(points, found, (picture.shape[-2], picture.shape[-1]))
+        corrected = self.face(squares.cut(condition), squares.cut(picture))
+        return squares.put_back(picture, corrected.clamp(0, 1))
 
     def recompute(self, enabled: bool = True) -> None:
         """Compute the blocks of all networks again in the backward pass instead of keeping them.
