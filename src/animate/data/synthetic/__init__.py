@@ -17,12 +17,14 @@ frame exactly. Mirroring a marked picture exchanges the meaning of left and righ
 """
 
 from animate.data.synthetic.kinds import KINDS, Kind
+from animate.data.synthetic.one_puppet import OnePuppetIndex
 from animate.data.synthetic.puppets import Puppet, PuppetIndex, PuppetReader, part_names
 from animate.data.synthetic.readback import read_identity, read_joints
 
 __all__ = [
     "KINDS",
     "Kind",
+    "OnePuppetIndex",
     "Puppet",
     "PuppetIndex",
     "PuppetReader",
