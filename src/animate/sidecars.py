@@ -8,6 +8,8 @@ clip:
 - ``faces``, ``persons``: ``boxes`` (M, 5) float32: left, top, right, bottom in [-1, 1] and score; ``frame``
   (M,) int64, increasing: the frame that each belongs to;
 - ``identity``: ``embedding`` (N, D) float32, ``found`` (N,) bool;
+- ``truth``, of drawn clips: ``points`` (N, J, 2) float32, also of what is hidden, ``visible`` (N, J) bool,
+  ``identity`` () int64;
 - ``mattes``: ``mattes/000000`` and so on, (H, W) uint8 each, 255 on the figure; a broken frame has none.
 
 A matte is a member of its own, deflated without loss after it was rounded to 1/255: so a clip is written as
@@ -19,6 +21,7 @@ what another machine computed.
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import json
 import os
@@ -58,7 +61,7 @@ class Key:
     """What a sidecar has to agree with to be used."""
 
     kind: str
-    """``landmarks``, ``pose``, ``faces``, ``persons``, ``identity`` or ``mattes``."""
+    """``landmarks``, ``pose``, ``faces``, ``persons``, ``identity``, ``mattes`` or ``truth``."""
     backend: str
     version: str
     content: str
@@ -116,6 +119,19 @@ def place(key: Key, clip: Path, folder: Path | None) -> Path:
     if folder is None:
         return clip.with_name(f"{clip.name}.{key.kind}.{key.backend}{SUFFIX}")
     return folder / f"{key.content}.{key.kind}.{key.backend}{SUFFIX}"
+
+
+def sidecars_of(kind: str, where: Path, content: str = "") -> list[Path]:
+    """List the sidecars of a kind, of any back-end, as :func:`place` names them.
+
+    Args:
+        kind: the kind of annotation.
+        where: the clip; or a folder, with ``content``.
+        content: the clip's :func:`digest`, by which sidecars in a folder are named.
+
+    """
+    folder, stem = (where, content) if content else (where.parent, where.name)
+    return sorted(folder.glob(f"{glob.escape(stem)}.{kind}.*{SUFFIX}"))
 
 
 class SidecarWriter:

@@ -309,7 +309,9 @@ class Drawing:
 
     def truth(self, indices, _size):
         points = np.array([[[i / 40, -i / 40]] for i in indices], np.float32)
-        return {"points": points, "visible": points[..., 0] > 0.5, "identity": np.int64(7), "extra": 1}
+        visible = points[..., 0] > 0.5
+        layout = np.asarray("hand21")
+        return {"points": points, "visible": visible, "identity": np.int64(7), "layout": layout, "extra": 1}
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ""])
@@ -322,11 +324,11 @@ def test_export_reads_back(tmp_path, suffix):
     assert (clip.num_frames, clip.size, clip.fps) == (40, (64, 64), 25.0)
     frames = clip.reader.open(clip).frames([0, 39], None)
     np.testing.assert_allclose(frames[1].mean(), moving(19).mean(), atol=3)
-    with np.load(tmp_path / f"out é/train/train_1{suffix}.truth.npz") as truth:
-        assert set(truth) == {"points", "visible", "identity"}
-        np.testing.assert_allclose(truth["points"][:, 0, 0], np.arange(40) / 40)
-        assert truth["visible"].sum() == 19
-        assert truth["identity"] == 7
+    truth = clip.reader.open(clip).truth(range(40), None)
+    assert set(truth) == {"points", "visible", "identity", "layout"}
+    np.testing.assert_allclose(truth["points"][:, 0, 0], np.arange(40) / 40)
+    assert truth["visible"].sum() == 19
+    assert (truth["identity"], truth["layout"]) == (7, "hand21")
     assert (tmp_path / "out é/contact_sheet.png").is_file()
     assert not [path for path in tmp_path.iterdir() if "part" in path.name]
 

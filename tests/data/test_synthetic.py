@@ -243,7 +243,7 @@ def test_only_what_is_asked_for_is_computed(monkeypatch):
     for method in ("paint_matte", "part_map", "visible", "paint"):
         monkeypatch.setattr(Figure, method, refuse)
     truth = reader.truth([0, 1], None)
-    assert set(truth) == {"points", "visible", "person_mask", "background", "parts", "identity"}
+    assert set(truth) == {"points", "visible", "person_mask", "background", "parts", "identity", "layout"}
     assert "person_mask" in truth
     assert truth["points"].shape[0] == 2
     assert truth["identity"] == some_clips("person")[0].reader.identity

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from animate.annotate.frames import ClipFrames, batched
 from animate.annotate.kinds import KINDS
-from animate.data.frame_files import list_frames
+from animate.data.annotations import content_of
 from animate.errors import UserError
-from animate.sidecars import Header, Key, Sidecar, SidecarError, digest, place, write_sidecar
+from animate.sidecars import Header, Key, Sidecar, SidecarError, place, write_sidecar
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -77,7 +76,7 @@ class ClipAnnotator:
             UserError: the clip cannot be read at all, or the sidecar not be written.
 
         """
-        key = Key(self.kind.name, self.backend.name, self.backend.version, content_of(clip))
+        key = Key(self.kind.name, self.backend.name, self.backend.version, content_of(clip.path))
         target = place(key, clip.path, self._folder)
         header, stale = _existing(target, key)
         if header is not None and not self._overwrite:
@@ -107,14 +106,6 @@ class ClipAnnotator:
             writer.finish(header)
         yield len(frames.broken)
         return header
-
-
-def content_of(clip: Clip) -> str:
-    """Name the contents of a clip. Raises ``UserError`` when it cannot be read."""
-    try:
-        return digest(list_frames(clip.path) if clip.path.is_dir() else [clip.path])
-    except OSError as error:
-        raise UserError(f"{os.fspath(clip.path)} cannot be read: {error.strerror}") from error
 
 
 def _existing(target: Path, key: Key) -> tuple[Header | None, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from animate.annotate.protocols import Pose
-from animate.layouts import Layout, layout_named, translation
+from animate.layouts import Layout, layout_named, translated, translation
 
 
 def translate(pose: Pose, target: Layout) -> Pose:
@@ -14,18 +14,17 @@ def translate(pose: Pose, target: Layout) -> Pose:
     A point that is a mean of others is found where all of them are, and is as sure as the least sure of them;
     a point without counterpart is not found.
     """
+    source = layout_named(pose.layout)
+    if source == target:
+        return pose
     count = len(target.points)
-    points = np.zeros((len(pose.points), count, 2), np.float32)
-    found = np.zeros((len(pose.points), count), np.bool_)
     score = np.zeros((len(pose.points), count), np.float32)
-    for j, origin in enumerate(translation(layout_named(pose.layout), target)):
+    for j, origin in enumerate(translation(source, target)):
         if origin:
-            here = list(origin)
-            found[:, j] = pose.found[:, here].all(axis=1)
-            points[:, j] = pose.points[:, here].mean(axis=1)
-            score[:, j] = pose.score[:, here].min(axis=1)
-    points[~found], score[~found] = 0.0, 0.0
-    return Pose(target.name, points, found, score)
+            score[:, j] = pose.score[:, list(origin)].min(axis=1)
+    nothing = np.zeros((len(score), count, 2), np.float32), np.zeros(score.shape, np.bool_)
+    points, found = translated(pose.points, pose.found, source, target) or nothing
+    return Pose(target.name, points, found, np.where(found, score, 0.0).astype(np.float32))
 
 
 def mirrored(pose: Pose) -> Pose:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from animate.data.annotations import ClipAnnotations
 from animate.data.frame_files import list_frames
 from animate.errors import UserError
 from animate.video.decode import FrameError, read_frames
@@ -46,7 +47,8 @@ class ClipReader(Protocol):
         """Read what is known about these frames, under the key names of ``types.Batch``; else empty.
 
         ``points`` (T, J, 2) float32 in [-1, 1], ``visible`` (T, J) bool, ``person_mask`` (T, H, W) float32 in
-        [0, 1], ``background`` (T, H, W, 3) uint8, ``identity`` () int64.
+        [0, 1], ``background`` (T, H, W, 3) uint8, ``identity`` () int64; and ``layout`` () str, the name of
+        the points' layout (``animate.layouts``).
         """
 
 
@@ -104,19 +106,24 @@ class ExcerptSource:
         return ExcerptReader(reader, self.start, clip.num_frames, clip.name)
 
 
-class Unannotated:
-    """A reader without annotations; a sidecar reader will stand in this place (docs/data.md)."""
+class Annotated:
+    """A reader of files: what is known about its frames stands in sidecars."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._annotations = ClipAnnotations(path)
 
     def truth(self, indices: Sequence[int], size: tuple[int, int] | None) -> Mapping[str, NDArray[Any]]:  # noqa: ARG002
-        """Know nothing."""
-        return {}
+        """See :class:`ClipReader`; nothing where there is no sidecar."""
+        return self._annotations.at(indices)
 
 
-class ContainerReader(Unannotated):
+class ContainerReader(Annotated):
     """Frames of a video file that can seek: from the key frame before, decoded forward."""
 
     def __init__(self, path: Path, info: VideoInfo) -> None:
-        self._path, self._info = path, info
+        super().__init__(path)
+        self._info = info
 
     def frames(self, indices: Sequence[int], size: tuple[int, int] | None) -> NDArray[np.uint8]:
         """See :class:`ClipReader`."""
@@ -124,7 +131,7 @@ class ContainerReader(Unannotated):
         return read_frames(self._path, indices, self._info, size)
 
 
-class FrameFolderReader(Unannotated):
+class FrameFolderReader(Annotated):
     """Frames of a folder of pictures.
 
     Pictures of other sizes than the clip's, which is that of its first frame, are resized to it: a clip is
@@ -132,7 +139,8 @@ class FrameFolderReader(Unannotated):
     """
 
     def __init__(self, path: Path, size: tuple[int, int]) -> None:
-        self._path, self._size, self._files = path, size, list_frames(path)
+        super().__init__(path)
+        self._size, self._files = size, list_frames(path)
 
     def frames(self, indices: Sequence[int], size: tuple[int, int] | None) -> NDArray[np.uint8]:
         """See :class:`ClipReader`."""
@@ -192,7 +200,7 @@ class FrameStore:
             self.nbytes -= dropped.nbytes
 
 
-class StoringReader(Unannotated):
+class StoringReader(Annotated):
     """A file whose frames come only with others: those that pass are kept while the store has room.
 
     Without a store (``ClipCache`` gives one) every request decodes anew. A clip that alone would fill the
@@ -202,7 +210,8 @@ class StoringReader(Unannotated):
     store: FrameStore | None = None
 
     def __init__(self, path: Path, num_frames: int, size: tuple[int, int]) -> None:
-        self._path, self._num_frames, self._size = path, num_frames, size
+        super().__init__(path)
+        self._num_frames, self._size = num_frames, size
 
     def frames(self, indices: Sequence[int], size: tuple[int, int] | None) -> NDArray[np.uint8]:
         """See :class:`ClipReader`."""

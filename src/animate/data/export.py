@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from animate import __version__
+from animate.data.annotations import content_of
 from animate.data.index import with_progress
-from animate.data.layouts import SIDECAR_SUFFIX
 from animate.data.sheet import contact_sheet
 from animate.errors import UserError
+from animate.sidecars import Header, Key, place, write_sidecar
 from animate.video.atomic import discard, explain, temporary_name
 from animate.video.encode import VideoWriter
 from animate.video.image import write_image
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from animate.data.index import Clip, ClipIndex, Split
+from animate.data.index import Clip, ClipIndex, Split
 
 SIDECAR_KEYS = ("points", "visible", "identity")
 SHEET_NAME = "contact_sheet.png"
@@ -30,8 +32,8 @@ def export(
 ) -> None:
     """Write the clips of an index as ``output/SPLIT/NAME`` with sidecars and a contact sheet.
 
-    A sidecar ``NAME.truth.npz`` holds ``points`` (N, J, 2) float32 in [-1, 1], ``visible`` (N, J) bool and
-    ``identity`` () int64, where the clip knows them. The folder appears when everything is written.
+    A sidecar ``NAME.truth.drawn.npz`` holds ``points`` (N, J, 2) float32 in [-1, 1], ``visible`` (N, J) bool
+    and ``identity`` () int64. The folder appears when everything is written.
 
     Args:
         index: Where the clips come from.
@@ -70,6 +72,10 @@ def write_clip(clip: Clip, folder: Path, size: tuple[int, int], suffix: str) -> 
             for image in reader.frames(range(start, min(start + _CHUNK, clip.num_frames)), size):
                 writer.write(image)
     truth = reader.truth(range(clip.num_frames), size)
-    known = set(truth)  # asking the mapping itself could compute the value
-    arrays: dict[str, Any] = {key: np.asarray(truth[key]) for key in SIDECAR_KEYS if key in known}
-    np.savez_compressed(target.with_name(target.name + SIDECAR_SUFFIX), **arrays)
+    arrays = {key: np.asarray(truth[key]) for key in SIDECAR_KEYS}
+    key = Key("truth", "drawn", __version__, content_of(target))
+    with write_sidecar(place(key, target, None)) as sidecar:
+        for name, array in arrays.items():
+            sidecar.add(name, array)
+        seen = int(arrays["visible"].any(axis=1).sum())
+        sidecar.finish(Header(key, clip.num_frames, size, seen, str(truth["layout"])))

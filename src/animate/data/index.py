@@ -15,8 +15,9 @@ from rich.console import Console
 from rich.progress import track
 
 from animate.data.clips import ContainerSource
-from animate.data.index_cache import IndexCache, stamp
+from animate.data.index_cache import IndexCache
 from animate.data.layouts import Facts, Found, NotAStripError, Strip, search
+from animate.data.stamp import stamp
 from animate.errors import UserError
 
 if TYPE_CHECKING:

@@ -13,24 +13,19 @@ import logging
 import os
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from animate import __version__
 from animate.data.layouts import Facts
 from animate.data.packed import PackedInfo
 from animate.video.atomic import discard, temporary_name
 
+if TYPE_CHECKING:
+    from animate.data.stamp import Stamp
+
 FORMAT = 1
 CACHE_NAME = ".animate-index.json"
 _log = logging.getLogger(__name__)
-
-Stamp = tuple[int, int]
-
-
-def stamp(path: Path) -> Stamp:
-    """Size in bytes and modification time in nanoseconds; of a folder, what its listing changes."""
-    status = path.stat()
-    return status.st_size, status.st_mtime_ns
 
 
 class IndexCache:

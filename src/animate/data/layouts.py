@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 VIDEO_SUFFIXES = frozenset({".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".gif"})
-SIDECAR_SUFFIX = ".truth.npz"
-"""What is added to a clip's name for the annotations that lie beside it (docs/data.md)."""
 PICTURE_FPS = 25.0
 """Pictures have no frame rate; this one is assumed wherever a clip made of them is played or written."""
 

@@ -31,6 +31,7 @@ from animate.data.sampler import (
 from animate.data.views import WholeClip
 from animate.data.whole_clips import WholeClips
 from animate.errors import UserError
+from animate.layouts import layout_named
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -62,7 +63,8 @@ class VideoDataModule(pl.LightningDataModule):
     Args:
         index: which clips there are.
         root: where they lie; only for messages.
-        image_size: side of the square frames of a batch, in pixels; the aspect of a clip is not kept.
+        image_size: side of the square frames of a batch in pixels, or [height, width]; the aspect of a clip
+            is not kept.
         batch_size: samples per optimiser step, over all devices and accumulated micro-batches.
         train_view: what a training sample takes of a clip.
         eval_view: what validation, test and prediction take of a clip; a ``WholeClip`` takes every frame, a
@@ -89,7 +91,7 @@ class VideoDataModule(pl.LightningDataModule):
         self,
         index: ClipIndex,
         *,
-        image_size: int,
+        image_size: int | Sequence[int],
         batch_size: int,
         train_view: View,
         eval_view: View | WholeClip,
@@ -104,13 +106,21 @@ class VideoDataModule(pl.LightningDataModule):
         max_skipped_share: float = 0.1,
     ) -> None:
         super().__init__()
-        positive = {"image_size": image_size, "batch_size": batch_size, "repeats": repeats}
+        height, width = (image_size, image_size) if isinstance(image_size, int) else image_size
+        self.size = (height, width)
+        positive = {"image_size": min(self.size), "batch_size": batch_size, "repeats": repeats}
         positive |= {"eval_batch_size": eval_batch_size, "steps_per_epoch": steps_per_epoch or 1}
         if wrong := [f"data.{name}={value}" for name, value in positive.items() if value < 1]:
             raise UserError(f"{', '.join(wrong)}: must be at least 1")
+        if num_workers is not None and num_workers < 0:
+            raise UserError(
+                f"data.num_workers={num_workers}: must be at least 0, which reads in this process"
+            )
         self.index, self.root = index, root
-        self.image_size, self.batch_size, self.eval_batch_size = image_size, batch_size, eval_batch_size
+        self.batch_size, self.eval_batch_size = batch_size, eval_batch_size
         self.train_view, self.eval_view, self.augmentation = train_view, eval_view, augmentation
+        layout = getattr(train_view, "layout", "")  # a view that reads points names it
+        self._swap: Sequence[int] = layout_named(layout).swap if layout else ()
         self.seed, self.id_sampling, self.repeats = seed, id_sampling, repeats
         self.num_workers, self.max_skipped_share = num_workers, max_skipped_share
         self._given_steps = steps_per_epoch
@@ -171,7 +181,7 @@ class VideoDataModule(pl.LightningDataModule):
             self.train_view,
             augmentation=self.augmentation,
             seed=self.seed,
-            size=self._size,
+            size=self.size,
         )
         self._train_loader = ResumableLoader(
             dataset, batch_sampler=self._sampler, persistent_workers=self._workers() > 0, **self._settings()
@@ -217,7 +227,7 @@ class VideoDataModule(pl.LightningDataModule):
             self.eval_view,
             augmentation=None,
             seed=self.seed,
-            size=self._size,
+            size=self.size,
             attempts=1,
         )
         settings = self._settings() | {"collate_fn": collate_readable}
@@ -227,16 +237,12 @@ class VideoDataModule(pl.LightningDataModule):
         """Deal whole clips out to the workers, one loader each, so that each reads its clips in order."""
         count = max(1, min(self._workers(), len(share)))
         datasets = [
-            WholeClips(split, share[worker::count], view, seed=self.seed, size=self._size)
+            WholeClips(split, share[worker::count], view, seed=self.seed, size=self.size)
             for worker in range(count)
         ]
         settings = self._settings() | {"num_workers": min(1, self._workers()), "collate_fn": as_it_is}
         loaders = [DataLoader(dataset, batch_size=None, **settings) for dataset in datasets]
         return InTurn(loaders, len(share), sum(-(-clip.num_frames // view.frames) for _, clip in share))
-
-    @property
-    def _size(self) -> tuple[int, int]:
-        return self.image_size, self.image_size
 
     def _settings(self) -> dict[str, Any]:
         """Collect what all loaders have in common."""
@@ -270,7 +276,7 @@ class VideoDataModule(pl.LightningDataModule):
         finished = as_batch(batch)
         draws: list[Draw] = [draw for draw in batch["draws"] if draw is not None]
         if draws and self.augmentation is not None:
-            self.augmentation.apply(finished, draws)
+            self.augmentation.apply(finished, draws, self._swap)
         return finished
 
     def _account(self, skipped: Iterable[Skipped]) -> None:

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 Adjustment = Literal["brightness", "contrast", "saturation", "hue"]
 PICTURES: tuple[Literal["frames", "background"], ...] = ("frames", "background")
 """The keys of a batch that hold colour."""
+POINTS: tuple[Literal["points", "visible"], ...] = ("points", "visible")
+"""The keys that have a row for each point."""
 
 
 class Draw(NamedTuple):
@@ -136,12 +138,14 @@ class Augmentation:
         low, high = max(0.0, 1 - strength), 1 + strength
         return name, low + uniform * (high - low)
 
-    def apply(self, batch: Batch, draws: Sequence[Draw]) -> None:
+    def apply(self, batch: Batch, draws: Sequence[Draw], swap: Sequence[int] = ()) -> None:
         """Apply each sample's draw to it, in place.
 
         Args:
             batch: pictures as float, on the device. Time flips were done when the sample was read.
             draws: B draws of this augmentation.
+            swap: the place of each point's mirror image (``Layout.swap``): what was a left hand is a right
+                one in a mirrored picture. Without it points keep their numbers.
 
         """
         for key in PICTURES:
@@ -150,7 +154,7 @@ class Augmentation:
         if "person_mask" in batch:
             batch["person_mask"] = self._warped(batch["person_mask"], draws)
         if "points" in batch and any(draw.horizontal_flip or draw.warps for draw in draws):
-            _move_points(batch, draws)
+            _move_points(batch, draws, list(swap))
 
     def _warped(self, pictures: Tensor, draws: Sequence[Draw]) -> Tensor:
         """Mirror and warp (B, T, C, H, W) pictures."""
@@ -192,17 +196,25 @@ def _matrices(draws: Sequence[Draw], height: int, width: int) -> Tensor:
     return torch.tensor(rows, dtype=torch.float64)
 
 
-def _move_points(batch: Batch, draws: Sequence[Draw]) -> None:
-    """Move the points with the pictures; what leaves the picture is not visible any more.
-
-    Points keep their numbers: a left hand that is mirrored stays point "left hand", on the other side.
-    """
-    height, width = batch["frames"].shape[-2:]
-    matrix = _matrices(draws, height, width).to(batch["points"])
-    moved = torch.einsum("bij,btpj->btpi", matrix[:, :2, :2], batch["points"]) + matrix[:, None, None, :2, 2]
-    batch["points"] = moved
+def _move_points(batch: Batch, draws: Sequence[Draw], swap: list[int]) -> None:
+    """Move the points with the pictures; what leaves the picture is not visible any more."""
+    moved = [b for b, draw in enumerate(draws) if draw.horizontal_flip or draw.warps]
+    flipped = [b for b, draw in enumerate(draws) if draw.horizontal_flip]
+    before = batch["points"][moved]
+    matrix = _matrices([draws[b] for b in moved], *batch["frames"].shape[-2:]).to(before)
+    after = torch.einsum("bij,btpj->btpi", matrix[:, :2, :2], before) + matrix[:, None, None, :2, 2]
+    batch["points"] = batch["points"].clone()
+    batch["points"][moved] = after
     if "visible" in batch:
-        batch["visible"] = batch["visible"] & (moved.abs() <= 1).all(-1)
+        batch["visible"] = batch["visible"].clone()
+        batch["visible"][moved] &= _inside(after) | ~_inside(before)
+    for key in POINTS if swap and flipped else ():
+        if key in batch:
+            batch[key][flipped] = batch[key][flipped][:, :, swap]
+
+
+def _inside(points: Tensor) -> Tensor:
+    return (points.abs() <= 1).all(-1)
 
 
 def adjusted(pictures: Tensor, draws: Sequence[Draw]) -> Tensor:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from animate.data.annotations import in_layout
 from animate.data.clips import ClipCache
 from animate.data.in_order import in_order
 from animate.errors import UserError
@@ -50,21 +51,27 @@ class View(Protocol):
 
 
 def read(
-    clip: Clip, reader: ClipReader, indices: Sequence[int], size: tuple[int, int], truth: Sequence[str]
+    clip: Clip,
+    reader: ClipReader,
+    indices: Sequence[int],
+    size: tuple[int, int],
+    truth: Sequence[str],
+    layout: str = "",
 ) -> Sample:
-    """Read these frames of a clip with the named annotations.
+    """Read these frames of a clip with the named annotations, its points in ``layout`` if one is given.
 
     Annotations are computed only when a view names some. Raises ``UserError`` when the clip lacks one.
     """
-    return _annotated(clip, reader, (indices, reader.frames(indices, size)), size, truth)
+    return annotated(clip, reader, (indices, reader.frames(indices, size)), size, truth, layout)
 
 
-def _annotated(
+def annotated(
     clip: Clip,
     reader: ClipReader,
     found: tuple[Sequence[int], NDArray[np.uint8]],
     size: tuple[int, int],
     truth: Sequence[str],
+    layout: str = "",
 ) -> Sample:
     """Put the named annotations beside frames that were read, given with their numbers."""
     indices, frames = found
@@ -72,7 +79,8 @@ def _annotated(
     known = reader.truth(indices, size) if truth else {}
     if missing := [key for key in truth if key not in known]:
         raise UserError(f"{clip.name}: has no annotation {', '.join(missing)}, which this view asks for")
-    return sample | {key: np.asarray(known[key]) for key in truth}
+    values = {key: np.asarray(known[key]) for key in truth}
+    return sample | values | (in_layout(known, layout, clip.name) if layout and "points" in truth else {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,11 +149,13 @@ class WholeClip:
     Args:
         frames: how many frames a chunk holds at most, besides the source.
         truth: annotations to read along, by their names in ``types.Batch``.
+        layout: that their points are brought to; the clip's own without it.
 
     """
 
     frames: int = 16
     truth: Sequence[str] = ()
+    layout: str = ""
 
     def __post_init__(self) -> None:
         if self.frames < 1:
@@ -169,5 +179,5 @@ class WholeClip:
             first = frames[:1] if first is None else first
             indices = [0, *range(start, start + len(frames))]
             found = (indices, np.concatenate([first, frames]))
-            yield _annotated(clip, reader, found, size, self.truth)
+            yield annotated(clip, reader, found, size, self.truth, self.layout)
             start += len(frames)

@@ -16,7 +16,7 @@ from animate.layouts.puppets import (
     PUPPET_PERSON,
     puppets_layout,
 )
-from animate.layouts.tables import LAYOUTS, MEANS, layout_named, translation
+from animate.layouts.tables import LAYOUTS, MEANS, layout_named, translated, translation
 from animate.layouts.whole_bodies import BODY25_FACE_HANDS, COCO18_FACE_HANDS
 
 __all__ = [
@@ -41,5 +41,6 @@ __all__ = [
     "Limb",
     "layout_named",
     "puppets_layout",
+    "translated",
     "translation",
 ]

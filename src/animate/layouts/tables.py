@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from animate.errors import UserError
 from animate.layouts.bodies import BODY25, COCO17, COCO18, MEDIAPIPE33
 from animate.layouts.faces import FACE5, FACE68, FACE70, HAND21
@@ -12,6 +14,8 @@ from animate.layouts.whole_bodies import BODY25_FACE_HANDS, COCO18_FACE_HANDS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from numpy.typing import NDArray
 
     from animate.layouts.layout import Layout
 
@@ -63,3 +67,36 @@ def translation(source: Layout, target: Layout) -> tuple[tuple[int, ...], ...]:
         return tuple(places[name] for name in parts) if all(name in places for name in parts) else ()
 
     return tuple(origin(point) for point in target.points)
+
+
+def translated(
+    points: NDArray[np.float32], found: NDArray[np.bool_], source: Layout, target: Layout
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]] | None:
+    """Express points in another layout.
+
+    A point that is a mean of others is found where all of them are; a point without counterpart is not.
+
+    Args:
+        points: (..., J, 2).
+        found: (..., J).
+        source: their layout.
+        target: the wanted one, of K points.
+
+    Returns:
+        (..., K, 2), zeros where not found, and (..., K); None when no point has a counterpart. In the same
+        layout both come back as they are.
+
+    """
+    if source == target:
+        return points, found
+    origins = translation(source, target)
+    if not any(origins):
+        return None
+    places = np.zeros((*points.shape[:-2], len(origins), 2), np.float32)
+    there = np.zeros(places.shape[:-1], np.bool_)
+    for j, origin in enumerate(origins):
+        if origin:
+            there[..., j] = found[..., list(origin)].all(axis=-1)
+            places[..., j, :] = points[..., list(origin), :].mean(axis=-2)
+    places[~there] = 0.0
+    return places, there

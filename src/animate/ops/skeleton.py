@@ -154,10 +154,11 @@ def _ellipses(
     middle = (a + b) / 2
     dx = _pixels(width, points.device) - middle[..., 0, None]
     dy = _pixels(height, points.device) - middle[..., 1, None]
-    depth = (xy[..., None] * dy)[..., None] * dx[..., None, :]
+    depth: Tensor = (xy[..., None] * dy)[..., None] * dx[..., None, :]
     depth += (xx[..., None] * dx.square())[..., None, :]
     depth += (yy[..., None] * dy.square())[..., None]
-    return depth.masked_fill_(~found[:, ends].all(-1)[..., None, None], torch.inf)
+    depth.masked_fill_(~found[:, ends].all(-1)[..., None, None], torch.inf)
+    return depth
 
 
 def _pixels(count: int, device: torch.device) -> Tensor:

@@ -137,13 +137,13 @@ def _knows(key: str, clips: Sequence[Clip]) -> bool:
 
 def _facts(config: DictConfig, data: VideoDataModule) -> dict[str, Any]:
     clips = data.index.clips("test")
-    size = data.image_size
+    height, width = data.size
     frames = "all" if config.frames is None else f"{config.frames} of each clip, evenly spread"
     return provenance(
         checkpoint=str(Path(config.checkpoint).resolve()),
         task="every frame rebuilt from the first of its clip, the first one too",
         frames=frames,
-        crop=f"whole frames, stretched to {size}x{size}",
+        crop=f"whole frames, stretched to {width}x{height}",
         codec={"target": codecs_of(clips), "prediction": "none: scored before any encoding"},
         annotate=OmegaConf.to_container(config.annotate, resolve=True),
         precision=str(config.trainer.precision),

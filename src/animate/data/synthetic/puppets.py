@@ -24,6 +24,7 @@ from animate.data.synthetic.palette import NUM_CODES
 from animate.data.synthetic.places import draw_scene
 from animate.data.synthetic.scene import cast_shadow
 from animate.errors import UserError
+from animate.layouts import puppets_layout
 from animate.ops.random import mix
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ class PuppetReader:
         ``points`` (T, J, 2) float32 in [-1, 1], beyond that where a joint is outside of the picture;
         ``visible`` (T, J) bool; ``person_mask`` (T, H, W) float32 in [0, 1]; ``background`` (T, H, W, 3)
         uint8, the scene with the figure's shadow and without the figure; ``parts`` (T, H, W) uint8 as in
-        :func:`part_names`; ``identity`` () int64, unique over all kinds.
+        :func:`part_names`; ``identity`` () int64, unique over all kinds; ``layout`` () str, of the points.
         """
         require(indices, self._puppet.num_frames, f"puppet {self._puppet.kind}")
         return PuppetTruth(self._puppet, [int(i) for i in indices], size or self._size)
@@ -109,6 +110,7 @@ class PuppetTruth(Mapping[str, "NDArray[Any]"]):
             "background": self._background,
             "parts": self._parts,
             "identity": self._identity,
+            "layout": self._layout,
         }
 
     def __getitem__(self, key: str) -> NDArray[Any]:
@@ -144,6 +146,9 @@ class PuppetTruth(Mapping[str, "NDArray[Any]"]):
         visible = np.zeros((len(self._indices), count), dtype=np.bool_)
         visible[:, own] = [self._figure.visible(i) for i in self._indices]
         return visible
+
+    def _layout(self) -> NDArray[Any]:
+        return np.asarray(puppets_layout(self._puppet.joint_kinds).name)
 
     def _matte(self) -> NDArray[np.float32]:
         return np.stack([_matte(self._puppet, i, self._size) for i in self._indices])

@@ -1,0 +1,129 @@
+"""What sidecars (``animate.sidecars``) say about a clip that lies in files.
+
+They lie beside the clip, or in the user's cache under its content. One that was made for other content is not
+used. Training looks here only; back-ends run ahead of time.
+"""
+
+from __future__ import annotations
+
+from functools import cache, cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from animate.data.frame_files import list_frames
+from animate.data.stamp import Stamp, stamp
+from animate.errors import UserError
+from animate.layouts import layout_named, translated
+from animate.sidecars import Sidecar, StaleSidecarError, cache_folder, digest, sidecars_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    Arrays = Mapping[str, NDArray[Any]]
+
+KINDS = {"truth": "visible", "pose": "found"}
+"""The kinds of sidecars that hold points, and the array that says which are there. The first kind counts."""
+TEMPORAL = frozenset({"points", "visible"})
+"""The entries that have a row for each frame."""
+
+
+class ClipAnnotations:
+    """The points of a clip: its file's sidecar, read when it is first asked for, and then kept.
+
+    Args:
+        path: the clip's file or folder.
+
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def at(self, indices: Sequence[int]) -> dict[str, NDArray[Any]]:
+        """Tell what is known about these frames, under the key names of ``types.Batch``, and the ``layout``.
+
+        Empty where there is no sidecar.
+
+        Raises:
+            UserError: the sidecar is damaged, out of date or shorter than the clip, or there are several.
+
+        """
+        frames = list(indices)
+        count = len(self._whole["points"]) if self._whole else 0
+        if self._whole and frames and max(frames) >= count:
+            raise UserError(
+                f"{self._path}: its sidecar knows {count} frames, and frame {max(frames)} is needed"
+            )
+        return {key: value[frames] if key in TEMPORAL else value for key, value in self._whole.items()}
+
+    @cached_property
+    def _whole(self) -> Arrays:
+        for kind, there in KINDS.items():
+            if places := self._places(kind):
+                with Sidecar(places[0]) as sidecar:
+                    self._check(sidecar)
+                    known = {
+                        "points": sidecar.array("points"),
+                        "visible": sidecar.array(there),
+                        "layout": np.asarray(sidecar.header.layout),
+                    }
+                    return known | ({"identity": sidecar.array("identity")} if kind == "truth" else {})
+        return {}
+
+    def _places(self, kind: str) -> list[Path]:
+        places = sidecars_of(kind, self._path) or sidecars_of(kind, cache_folder(), self._content)
+        if len(places) > 1:
+            names = ", ".join(place.name for place in places)
+            raise UserError(
+                f"{self._path}: several sidecars with points, {names}; leave one in {places[0].parent}"
+            )
+        return places
+
+    def _check(self, sidecar: Sidecar) -> None:
+        if sidecar.header.key.content != self._content:
+            raise StaleSidecarError(
+                f"{sidecar.path} is out of date: the clip has changed since; annotate it again"
+            )
+
+    @property
+    def _content(self) -> str:
+        return _known_content(self._path, stamp(self._path))
+
+
+def content_of(path: Path) -> str:
+    """Name the contents of a clip by its file or folder. Raises ``UserError`` when it cannot be read."""
+    try:
+        return digest(list_frames(path) if path.is_dir() else [path])
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror}") from error
+
+
+@cache
+def _known_content(path: Path, _stamp: Stamp) -> str:
+    """Look through a file once in a process, while it stays as it is."""
+    return content_of(path)
+
+
+def in_layout(known: Arrays, wanted: str, clip: str) -> dict[str, NDArray[Any]]:
+    """Express the points of a clip in another layout.
+
+    Args:
+        known: ``points`` (T, J, 2), ``visible`` (T, J) and ``layout``.
+        wanted: the name of a layout.
+        clip: for messages.
+
+    Returns:
+        ``points`` and ``visible``; what has no counterpart is not visible.
+
+    Raises:
+        UserError: there is no such layout, or no point of it has a counterpart.
+
+    """
+    source, target = layout_named(str(known["layout"])), layout_named(wanted)
+    found = translated(known["points"], known["visible"], source, target)
+    if found is None:
+        raise UserError(f"{clip}: its points are {source.name}, none of which corresponds to one of {wanted}")
+    return {"points": found[0], "visible": found[1]}
