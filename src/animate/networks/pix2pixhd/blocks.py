@@ -65,14 +65,14 @@ class Recomputable(nn.Module):
 def _statistics_still(block: nn.Module) -> Iterator[None]:
     """Keep batch norm from counting a batch that it has counted already."""
     norms = [layer for layer in block.modules() if isinstance(layer, nn.BatchNorm2d | nn.SyncBatchNorm)]
-    tracked = [layer.track_running_stats for layer in norms]
+    before = [(layer.momentum, layer.num_batches_tracked) for layer in norms]
     for layer in norms:
-        layer.track_running_stats = False
+        layer.momentum, layer.num_batches_tracked = 0.0, None
     try:
         yield
     finally:
-        for layer, before in zip(norms, tracked, strict=True):
-            layer.track_running_stats = before
+        for layer, (momentum, count) in zip(norms, before, strict=True):
+            layer.momentum, layer.num_batches_tracked = momentum, count
 
 
 class ConvNorm(Recomputable):
