@@ -31,6 +31,9 @@ def draw_weights(module: nn.Module) -> None:
     Biases of convolutions keep PyTorch's own initialisation.
     """
     for layer in module.modules():
+        # Nothing to draw without memory; PyTorch would import for seconds to do nothing.
+        if any(parameter.is_meta for parameter in layer.parameters(recurse=False)):
+            continue
         if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
             nn.init.normal_(layer.weight, 0.0, WEIGHT_DEVIATION)
         elif isinstance(layer, nn.BatchNorm2d):
