@@ -56,7 +56,7 @@ class Run:
         """Build the losses of one step under their published names."""
         label, instance, picture = inputs(self.case, step)
         picture = picture.to(torch.get_default_dtype())
-        condition = self.model.condition(label, instance).to(picture.dtype)
+        condition = self.model.condition(label, instance)
         features = None if self.model.encoder is None else self.model.encoder(picture, instance)
         fake = self.model.generator(self.model.join(condition, features=features))
         judge = self.discriminator

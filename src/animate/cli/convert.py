@@ -54,6 +54,12 @@ def _add_pix2pixhd(sources: SubParsers) -> None:
         "--edges", action="store_true", help="one of the inputs is the edges of an instance map"
     )
     parser.add_argument("--previous", action="store_true", help="three of the inputs are the previous frame")
+    parser.add_argument(
+        "--skeleton",
+        default="",
+        metavar="LAYOUT",
+        help="the labels are skeletons of these points, such as coco18",
+    )
     _add_common(parser)
     parser.set_defaults(run=run_pix2pixhd)
 
@@ -79,6 +85,7 @@ def run_pix2pixhd(args: argparse.Namespace) -> int:
             args.output,
             edges=args.edges,
             previous=args.previous,
+            skeleton=args.skeleton,
             allow_pickle=args.allow_pickle,
             overwrite=args.overwrite,
         )

@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 def instance_edges(instance: Tensor) -> Tensor:
-    """Mark the pixels that touch another instance above, below, left or right: ``(B, 1, H, W)``, 0 or 1."""
+    """Mark the pixels that touch another instance above, below, left or right: ``(B, 1, H, W)`` bool."""
     across = instance[..., :, 1:] != instance[..., :, :-1]
     along = instance[..., 1:, :] != instance[..., :-1, :]
     edges = torch.zeros_like(instance, dtype=torch.bool)
@@ -15,7 +15,7 @@ def instance_edges(instance: Tensor) -> Tensor:
     edges[..., :, :-1] |= across
     edges[..., 1:, :] |= along
     edges[..., :-1, :] |= along
-    return edges.float()
+    return edges
 
 
 def number_instances(instance: Tensor) -> tuple[Tensor, int]:

@@ -60,6 +60,7 @@ def convert(
     *,
     edges: bool = False,
     previous: bool = False,
+    skeleton: str = "",
     allow_pickle: bool = False,
     overwrite: bool = False,
 ) -> str:
@@ -70,6 +71,7 @@ def convert(
         output: Where to write; not an existing file unless ``overwrite``.
         edges: One of the generator's inputs is the edges of an instance map.
         previous: Three of the generator's inputs are the previous frame.
+        skeleton: The layout of points whose skeletons are the labels; empty where they come from elsewhere.
         allow_pickle: Let a file run code while it is read, where it cannot be read otherwise.
         overwrite: Replace ``output``.
 
@@ -87,7 +89,7 @@ def convert(
         for name in ("generator", "encoder", "face", "discriminator")
         if (path := getattr(files, name)) is not None
     }
-    arguments = _arguments(files, read, edges, previous)
+    arguments = _arguments(files, read, {"edges": edges, "previous": previous, "skeleton": skeleton})
     parts = ARCHITECTURES["pix2pixhd"]
     state = _networks(parts.networks, arguments, files, read)
     adversary = None
@@ -119,19 +121,19 @@ def _read(path: Path, allow_pickle: bool) -> dict[str, Any]:
     return cleaned(renamed)
 
 
-def _arguments(files: Files, read: Mapping[str, Any], edges: bool, previous: bool) -> Arguments:
+def _arguments(files: Files, read: Mapping[str, Any], told: Arguments) -> Arguments:
     """Every argument of ``Pix2PixHD``, checked."""
     generator = translator_arguments(read["generator"], files.generator)
     channels, out_channels = generator.pop("in_channels"), generator.pop("out_channels")
     if out_channels != 3:
         raise UserError(f"{files.generator} makes pictures of {out_channels} channels; only RGB is supported")
-    arguments = generator | {"edges": edges, "previous": previous}
+    arguments = generator | told
     for name, path in (("encoder", files.encoder), ("face", files.face)):
         if path is not None:
             arguments |= _extra(name, translator_arguments(read[name], path), generator["norm"], path)
     if not generator["enhancers"]:
         del arguments["enhancer_blocks"]  # plays no part
-    labels = channels - edges - 3 * previous - arguments.get("features", 0)
+    labels = channels - told["edges"] - 3 * told["previous"] - arguments.get("features", 0)
     if labels < 1:
         raise UserError(
             f"{files.generator} has {channels} input channels: too few for labels beside the edges (1), "

@@ -159,17 +159,18 @@ class Pix2PixHD(nn.Module):
             instance: ``(B, 1, H, W)`` whole numbers, needed with ``edges`` only.
 
         Returns:
-            ``(B, condition_channels, H, W)`` float32.
+            ``(B, condition_channels, H, W)`` of the weights' type.
 
         """
         if self.arguments["indexed"]:
             classes = torch.arange(int(self.arguments["labels"]), device=label.device)
             label = label == classes.view(-1, 1, 1)
-        parts = [label.float()]
+        parts = [label]
         if self.arguments["edges"]:
             assert instance is not None, "this network needs an instance map"
             parts.append(instance_edges(instance))
-        return torch.cat(parts, dim=1)
+        dtype = self.generator.head.weight.dtype
+        return torch.cat([part.to(dtype) for part in parts], dim=1)
 
     def join(
         self, condition: Tensor, *, features: Tensor | None = None, previous: Tensor | None = None
