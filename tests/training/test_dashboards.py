@@ -223,6 +223,16 @@ def test_a_training_without_a_network_says_so_once_and_goes_on(monkeypatch, capf
     assert any("val/l1" in row for row in WandbLog(runs()[0]).history)
 
 
+@pytest.mark.usefixtures("fresh_wandb")
+def test_who_logs_offline_is_told_how_to_send_it(caplog, tmp_path) -> None:
+    logger = WandbLogger(mode="offline", project="animate", save_dir=str(tmp_path), id="some_run")
+    with caplog.at_level(logging.INFO, logger=wandb_logger.__name__):
+        logger.log_metrics({"val/l1": 0.5}, step=3)
+    logger.close(0)
+    (line,) = [record.getMessage() for record in caplog.records if record.name == wandb_logger.__name__]
+    assert line == f"W&B: logging offline, to be sent with: wandb sync {WandbLog(tmp_path).folder}"
+
+
 @pytest.mark.usefixtures("workplace", "fresh_wandb")
 def test_disabled_leaves_nothing_of_wandb() -> None:
     main([*TINY, "logger=wandb", "logger.wandb.mode=disabled"])

@@ -45,6 +45,28 @@ def test_the_results_are_a_table_of_what_was_varied_the_best_first(capfd) -> Non
     assert "results.csv" in printed
 
 
+def test_the_printed_table_is_whole_on_a_narrow_screen(capfd, monkeypatch) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+
+    def task(config) -> float:
+        config.run_folder = str(Path.cwd() / "outputs" / "fomm" / f"run{config.seed}_of_a_long_name")
+        return 0.5
+
+    app.launch(task, "train", ["-m", "seed=1,2", "model.optimizer.generator.lr=1e-4,2e-4"])
+    printed = capfd.readouterr().out
+    assert "…" not in printed
+    cells = [line.split("│")[1:-1] for line in printed.splitlines() if "│" in line]
+    run = "".join(cells[0][-1].strip() + "".join(row[-1].strip() for row in continuation(cells)))
+    assert run == "outputs/fomm/run1_of_a_long_name"
+    assert results()[0]["run"] == str(Path.cwd() / run)
+
+
+def continuation(cells: list[list[str]]) -> list[list[str]]:
+    """The further lines of the first row: those before the next job's number."""
+    jobs = [number for number, row in enumerate(cells) if row[0].strip()]
+    return cells[1 : jobs[1]]
+
+
 def test_a_failed_job_stands_in_the_table(capfd) -> None:
     def task(config) -> float:
         if config.seed == 1:

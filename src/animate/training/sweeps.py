@@ -54,9 +54,11 @@ class Results:
         if self.folder is None:
             return
         header, *rows = self.table()
-        shown = Table(*header, title="results of the sweep, the best first")
-        for row in rows:
-            shown.add_row(*row)
+        shown = Table(title="results of the sweep, the best first")
+        for name in header:
+            shown.add_column(name, overflow="fold")  # whole on a narrow screen, too
+        for *cells, run_folder in rows:
+            shown.add_row(*cells, _from_here(run_folder))
         Console().print(shown)
         self.folder.mkdir(parents=True, exist_ok=True)
         with (self.folder / FILE).open("w", newline="") as file:
@@ -83,6 +85,11 @@ class Results:
             f"{outcome.seconds:.0f}",
             outcome.run_folder,
         ]
+
+
+def _from_here(folder: str) -> str:
+    """Shorten the path of a folder below the working folder."""
+    return str(Path(folder).relative_to(Path.cwd())) if Path(folder).is_relative_to(Path.cwd()) else folder
 
 
 def _rank(outcome: Outcome) -> tuple[Any, ...]:

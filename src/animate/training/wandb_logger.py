@@ -76,14 +76,21 @@ class WandbLogger(Dashboard, loggers.WandbLogger):
     def _open(self) -> Run:
         settings = wandb.setup().settings
         mode = self._mode or settings.mode
-        reason = None if mode in ("offline", "dryrun", "disabled") else why_not_online(settings.base_url)
+        if mode in ("offline", "dryrun"):  # the second is W&B's old name of the first
+            return self._open_offline()
+        reason = None if mode == "disabled" else why_not_online(settings.base_url)
         if reason is None:
             try:
                 return self._init(mode)
             except wandb.Error as error:  # W&B's complaint about a key, a project, a server
                 reason = shorten(str(error), 200)
+        return self._open_offline(reason)
+
+    def _open_offline(self, reason: str | None = None) -> Run:
+        """Open a run on the disk, because it was asked for or because there is a reason."""
         run = self._init("offline")
-        log.warning("W&B: %s; logging offline, to be sent with: wandb sync %s", reason, folder_of(run))
+        level, why = (logging.WARNING, f"{reason}; ") if reason else (logging.INFO, "")
+        log.log(level, "W&B: %slogging offline, to be sent with: wandb sync %s", why, folder_of(run))
         return run
 
     def _init(self, mode: Any) -> Run:
