@@ -43,11 +43,41 @@ pytestmark = pytest.mark.usefixtures("workplace")
         ([*TINY, "resume=last", "init_from=x.ckpt"], "exclude each other"),
         ([*TINY, "paths.outputs=data/train/clip0.gif/x"], "set paths.outputs"),
         ([*TINY, "model.freeze=[networks.nothing]"], "matches no parameter"),
+        ([*TINY, "trainer.max_epochs=abc"], "trainer.max_epochs must be a whole number or null, not 'abc'"),
+        ([*TINY, "model.optimizer.generator.lr=-1"], "model.optimizer.generator.lr=-1: a learning rate"),
+        ([*TINY, "model.optimizer.generator.betas=[1,2]"], "model.optimizer.generator.betas=[1, 2]: two"),
+        ([*TINY, "model.networks=abc"], "model.networks must be a group of settings, not 'abc'"),
+        ([*TINY, "model.perceptual.scales=0"], "model.perceptual.scales=0: must be at least 1"),
+        ([*TINY, "trainer.accumulate_grad_batches=0"], "trainer.accumulate_grad_batches=0: must be"),
+        ([*TINY, "trainer.devices=abc"], "trainer: `devices` selected with `CPUAccelerator` should be"),
+        ([*TINY, "data.num_workers=-1"], "data.num_workers=-1: must be at least 0"),
+        ([*TINY, "data._target_=nowhere.Thing"], "data: Error loading 'nowhere.Thing'"),
+        ([*TINY, "data=3"], "a group takes the name of one of its files, like data=videos"),
+        ([*TINY, "experiment_name=null"], "experiment_name must be set"),
     ],
     ids=lambda value: value[-1] if isinstance(value, list) else "",
 )
 def test_what_the_user_can_mend_is_one_line(capfd, overrides, message) -> None:
     assert message in refused(capfd, *overrides)
+
+
+@pytest.mark.parametrize(
+    ("extra", "message"),
+    [
+        ({}, "weights, but not how far a training came; begin with init_from=run/checkpoints/last.ckpt"),
+        ({"animate": None}, "is a Lightning checkpoint, but not one of animate"),
+    ],
+    ids=["weights only", "another tool's"],
+)
+def test_resume_of_what_is_no_training_touches_nothing(capfd, extra, message) -> None:
+    networks = {"image_size": 32, "motion_size": 32}
+    saved = {"state_dict": {}, "animate": dict(checkpoints.describe("fomm", networks)), **extra}
+    run = Path("run")
+    run.joinpath("checkpoints").mkdir(parents=True)
+    torch.save(saved, run / "checkpoints" / "last.ckpt")
+    run.joinpath("config.yaml").write_text("mine: 1\n")
+    assert message in refused(capfd, *TINY, "resume=run")
+    assert run.joinpath("config.yaml").read_text() == "mine: 1\n"
 
 
 @pytest.mark.skipif(

@@ -67,6 +67,8 @@ class BatchPlan:
     accumulation: int = 1
 
     def __post_init__(self) -> None:
+        if self.accumulation < 1:
+            raise UserError(f"trainer.accumulate_grad_batches={self.accumulation}: must be at least 1")
         parts = self.devices * self.accumulation
         if self.batch_size < 1 or self.batch_size % parts:
             raise UserError(

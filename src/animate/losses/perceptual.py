@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from animate.errors import UserError
 from animate.ops.precision import at_least_float32
 from animate.ops.pyramid import ImagePyramid
 
@@ -34,6 +35,9 @@ class PerceptualLoss:
 
     The published pix2pixHD has ``scales=1, weights=(1/32, 1/16, 1/8, 1/4, 1), standardise=False``.
 
+    Raises:
+        UserError: there is no scale.
+
     """
 
     def __init__(
@@ -43,6 +47,8 @@ class PerceptualLoss:
         weights: Sequence[float] | None = None,
         standardise: bool = True,
     ) -> None:
+        if scales < 1:
+            raise UserError(f"model.perceptual.scales={scales}: must be at least 1")
         self._features = features.eval().requires_grad_(False).to(memory_format=torch.channels_last)
         self._pyramid = ImagePyramid(scales)
         self._weights = None if weights is None else list(weights)

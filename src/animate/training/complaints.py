@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 _DISK_ERRORS = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENOTDIR)
 _SIGNATURE = re.compile(r"unexpected keyword argument|missing \d+ required|Expected a callable")
+_FOREIGN = re.compile(r"Error in call to target '(?!animate\.)")
 
 
 def explain(error: BaseException, config_name: str) -> str | None:
@@ -52,6 +53,8 @@ def explain(error: BaseException, config_name: str) -> str | None:
         return _one_line(f"cannot read the override {error.override!r}: {error}")
     if isinstance(error, (HydraException, OmegaConfBaseException, MisconfigurationException)):
         return _one_line(str(error))
+    if isinstance(error, ValueError) and str(error).startswith("Config group override"):
+        return "a group takes the name of one of its files, like data=videos: numbers are no names"
     if isinstance(error, torch.OutOfMemoryError):
         return "out of GPU memory: set a higher trainer.accumulate_grad_batches, or a smaller data.batch_size"
     if isinstance(error, OSError) and error.errno in _DISK_ERRORS:
@@ -87,18 +90,18 @@ def _missing_option(error: MissingConfigException) -> str:
 
 
 def _instantiation(error: InstantiationException, config_name: str) -> str | None:
-    """Return the complaint of a constructor about a value; a bug inside of a constructor is ours."""
+    """Return the complaint of a constructor about a value; a bug inside of a constructor of ours is ours."""
     cause = error.__cause__
     where = str(error).rpartition("full_key: ")[2].strip() if "full_key: " in str(error) else "the config"
     if isinstance(cause, UserError):
         return explain(cause, config_name)
-    if isinstance(cause, (MisconfigurationException, ValueError, ModuleNotFoundError)):
+    if isinstance(cause, (MisconfigurationException, ValueError, ImportError)):
         return _one_line(f"{where}: {cause}")
     if isinstance(cause, OSError):
         return explain(cause, config_name)
-    if cause is None or (isinstance(cause, TypeError) and _SIGNATURE.search(str(cause))):
-        return _one_line(f"{where}: {cause or error}")
-    return None
+    if isinstance(cause, TypeError) and (_SIGNATURE.search(str(cause)) or _FOREIGN.search(str(error))):
+        return _one_line(f"{where}: {cause}")
+    return None if cause is not None else _one_line(f"{where}: {error}")
 
 
 def _wrong_key(error: ConfigCompositionException, config_name: str) -> str:

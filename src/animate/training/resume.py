@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 
 from omegaconf import DictConfig, OmegaConf
 
+from animate.checkpoints import files
+from animate.checkpoints.description import description_of
 from animate.errors import UserError
 from animate.training.folders import LAST, job_id
 
@@ -69,6 +71,24 @@ def _newest(experiment_folder: Path) -> Resumed:
         raise UserError(f"resume=last: no run in {experiment_folder} has a {LAST}; nothing to resume")
     newest = max(checkpoints, key=lambda path: (path.stat().st_mtime_ns, path))
     return Resumed(newest.parents[1], newest)
+
+
+def check(resumed: Resumed, architecture: str) -> None:
+    """Refuse a checkpoint that a training cannot go on from, before anything in its folder is touched.
+
+    Raises:
+        UserError: it cannot be read, or holds another method's networks, or only weights.
+
+    """
+    path = resumed.checkpoint
+    checkpoint = files.read(path)
+    found = description_of(checkpoint, path)["architecture"]
+    if found != architecture:
+        raise UserError(f"resume: {path} holds a {found} model; this run trains {architecture}")
+    if "loops" not in checkpoint:
+        raise UserError(
+            f"resume: {path} holds weights, but not how far a training came; begin with init_from={path}"
+        )
 
 
 def stored_config(folder: Path) -> dict[str, Any]:

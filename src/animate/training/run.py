@@ -23,6 +23,7 @@ from animate.training.callbacks.describe import Describe
 from animate.training.callbacks.interruption import Interruption
 from animate.training.checkpoint_io import AtomicCheckpointIO
 from animate.training.ranks import Launcher
+from animate.training.value_types import wrong_values
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -50,6 +51,7 @@ def train(config: DictConfig) -> float | None:
     if resumed is None:
         folder = folders.new_run_folder(experiment_folder, _sweep_job())
     else:
+        resume.check(resumed, config.architecture)
         folder = resumed.folder
         folders.hand_down(folder)
     _settle(config, folder, resumed)
@@ -67,22 +69,27 @@ def check(config: DictConfig) -> None:
 
     """
     check_settings(config)
+    if not config.experiment_name:
+        raise UserError("experiment_name must be set: it names the folder of the run")
     if config.resume and config.init_from:
         raise UserError("resume and init_from exclude each other: a resumed run has its own weights")
-    discriminator = config.model.get("discriminator")
     checkpoints.describe(
-        config.architecture, _plain(config.model.networks), discriminator and _plain(discriminator)
+        config.architecture, _plain(config, "model.networks") or {}, _plain(config, "model.discriminator")
     )
 
 
-def _plain(node: DictConfig) -> dict[str, Any]:
-    values = OmegaConf.to_container(node, resolve=True)
-    assert isinstance(values, dict)
-    return {str(key): value for key, value in values.items() if not str(key).startswith("_")}
+def _plain(config: DictConfig, group: str) -> dict[str, Any] | None:
+    node = OmegaConf.select(config, group)
+    if node is None:
+        return None
+    if not isinstance(node, DictConfig):
+        raise UserError(f"{group} must be a group of settings, not {node!r}")
+    values = cast("dict[str, Any]", OmegaConf.to_container(node, resolve=True))
+    return {key: value for key, value in values.items() if not key.startswith("_")}
 
 
 def check_settings(config: DictConfig) -> None:
-    """Refuse a config with open settings, and a precision that this machine has not.
+    """Refuse a config with open settings, values of a wrong type, and a precision that this machine has not.
 
     Raises:
         UserError: names the setting.
@@ -91,6 +98,9 @@ def check_settings(config: DictConfig) -> None:
     missing = sorted(OmegaConf.missing_keys(config))
     if missing:
         raise UserError(f"{', '.join(missing)} must be set: add {missing[0]}=...")
+    begun = OmegaConf.merge(config, {"run_folder": ""})  # which is filled in when the run begins
+    if wrong := list(wrong_values(OmegaConf.to_container(begun, resolve=True))):
+        raise UserError("; ".join(wrong))
     if str(config.trainer.precision).startswith("16") and on_cpu(config):
         raise UserError(
             f"trainer.precision={config.trainer.precision} needs a GPU; on a CPU use bf16-mixed or 32-true"

@@ -40,6 +40,8 @@ class Samples(Callback):
     """
 
     def __init__(self, folder: str, clips: int = 4, fps: float = 8.0, every_n_epochs: int = 1) -> None:
+        if fps <= 0 or every_n_epochs < 1:
+            raise ValueError(f"fps={fps} and every_n_epochs={every_n_epochs} must be above 0")
         self.folder = Path(folder)
         self.clips, self.fps, self.every_n_epochs = clips, fps, every_n_epochs
         self.written: dict[str, Path] = {}
