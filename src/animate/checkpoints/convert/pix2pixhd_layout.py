@@ -35,10 +35,10 @@ def translator_arguments(state: Mapping[str, Any], path: Path) -> Arguments:
     enhancers = len(_found(r"model(\d+)_1\.", state))
     head = f"model{enhancers}_2" if enhancers else "model"
     ends = [key for key in state if re.fullmatch(rf"{head}\.\d+\.weight", key) and _side(state[key]) == 7]
-    last = max(ends, key=lambda key: int(key.split(".")[1]), default="model.1.weight")
+    last = [state[key] for key in ends if key != "model.1.weight"]
     return {
         "in_channels": first[1],
-        "out_channels": len(state[last]),
+        "out_channels": len(last[0]) if last else 3,
         "width": first[0],
         "depth": len(squares) // 2,  # each halving is undone by a doubling
         "blocks": len(_found(r"model\.(\d+)\.conv_block\.", state)),
