@@ -181,6 +181,9 @@ def test_puppets_need_no_back_end_to_be_named(call, places) -> None:
         (["--metrics", ","], "name at least one metric"),
         (["--metrics", "csim"], "csim: no back-end for the identity was chosen"),
         (["--metrics", "keypoint_stability"], "keypoint_stability: there is no model"),
+        (["--metrics", "l1,l1_inside_person"], "l1_inside_person: no back-end for the person of the target"),
+        (["--metrics", "ssim_outside_face"], "ssim_outside_face: no back-end for the face of the target"),
+        (["--metrics", "ms_ssim"], "none of the metrics can be computed; ms_ssim: MS-SSIM with 5 scales"),
         (["--landmarks", "nobody"], "there is no back-end 'nobody'"),
         (["--resize", "big"], "'big' is no size"),
         (["--resize", "0x5"], "'0x5' is no size"),
@@ -202,6 +205,8 @@ def test_bad_places(refused, places, make_video, tmp_path) -> None:
     broken = tmp_path / "broken.mp4"
     broken.write_bytes(b"no video")
     assert "none of its clips can be read" in refused(broken, long)
+    (tmp_path / "nothing").mkdir()
+    assert "holds neither videos nor pictures" in refused(tmp_path / "nothing", long)
 
 
 def test_results_are_never_overwritten_unasked(call, places, tmp_path) -> None:

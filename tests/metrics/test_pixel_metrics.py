@@ -233,7 +233,7 @@ def test_a_region_is_the_targets_mask_and_empty_ones_are_missing() -> None:
     below = l1(prediction[:1, :, 12:], target[:1, :, 12:])
     assert outside.compute().item() == pytest.approx((below + l1(prediction, target)[1]).item() / 2)
     assert (inside.count, inside.missing, outside.missing) == (1, 1, 0)
-    with pytest.raises(UserError, match="no mask 'face' of the target"):
+    with pytest.raises(UserError, match="no mask of the target's face"):
         L1("face").update(evaluated(prediction, target))
 
 

@@ -92,11 +92,19 @@ def run(args: argparse.Namespace) -> int:
     with terminable(), tempfile.TemporaryDirectory(prefix="animate-") as place:
         recorder = reports.Recorder(Path(place))
         evaluation = _compare(args, chosen, scorer, recorder)
+        _check_outcome(evaluation)
         with results_folder(args.output, MARKER, args.overwrite) as folder:
             reports.write(evaluation, folder, recorder)
     print_evaluation(evaluation, str(args.prediction))
     print(f"written to {args.output / PAGE}")
     return 0
+
+
+def _check_outcome(evaluation: Evaluation) -> None:
+    """Refuse to write a report that holds not a single number."""
+    if not evaluation.definitions:
+        name, reason = next(iter(evaluation.unavailable.items()))
+        raise UserError(f"none of the metrics can be computed; {name}: {reason}")
 
 
 def _scorer(args: argparse.Namespace) -> tuple[MetricSet, Scorer]:
@@ -110,11 +118,20 @@ def _scorer(args: argparse.Namespace) -> tuple[MetricSet, Scorer]:
         names["puppet"] = "puppet"
     annotators = make_annotators(**names)
     chosen = build(args.metrics, annotators=annotators, networks=make_networks())
-    for name, reason in chosen.unavailable.items():
-        if not reason.startswith("weights not available"):
-            raise UserError(f"{name}: {reason}; leave it out, or see `animate evaluate --help`")
+    _check_metrics(chosen, annotators.offered | (frozenset() if args.mask is None else {"mask:person"}))
     device = resolve(args.device)
     return chosen, Scorer(chosen.metrics, annotators, "cpu" if device.type == "mps" else device)
+
+
+def _check_metrics(chosen: MetricSet, offered: frozenset[str]) -> None:
+    lacking = {
+        metric.definition.name: f"no back-end for the {need.removeprefix('mask:')} of the target was chosen"
+        for metric in chosen.metrics
+        for need in metric.needs - offered
+    }
+    for name, reason in (chosen.unavailable | lacking).items():
+        if not reason.startswith("weights not available"):
+            raise UserError(f"{name}: {reason}; leave it out, or see `animate evaluate --help`")
 
 
 def _compare(args: argparse.Namespace, chosen: MetricSet, scorer: Scorer, recorder: Recorder) -> Evaluation:

@@ -49,7 +49,7 @@ class PixelMetric(FrameMetric):
             return None
         masks = frames.get("masks", {})
         if self.region not in masks:
-            raise UserError(f"no mask {self.region!r} of the target; choose a back-end for it")
+            raise UserError(f"no mask of the target's {self.region}; choose a back-end for it")
         mask = masks[self.region]
         return mask if self.inside else 1 - mask
 

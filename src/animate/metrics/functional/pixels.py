@@ -84,7 +84,7 @@ def ms_ssim(
 
     """
     most = max((n for n in range(1, scales) if smallest_side(n) <= min(prediction.shape[-2:])), default=0)
-    advice = f"ask for ms_ssim_{most}, which has {most} scales" if most else "drop it"
+    advice = f"ask for ms_ssim_{most} or one_minus_ms_ssim_{most}, of {most} scales" if most else "drop it"
     _check_size(f"MS-SSIM with {scales} scales", prediction, smallest_side(scales), advice)
     weights = torch.tensor(SCALE_WEIGHTS[:scales], dtype=torch.float64, device=prediction.device)
     powers = (weights / weights.sum())[:, None]
