@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from animate import checkpoints
+from animate.networks.pix2pixhd import Pix2PixHD
 
 
 def same(first, second) -> bool:
@@ -67,3 +68,59 @@ def test_another_kind_of_module_is_refused(tmp_path, module, refusal):
     other = module()
     other.networks = torch.nn.Linear(2, 2)
     assert "holds a fomm model; this run trains a Linear" in refusal(checkpoints.initialise, other, path)
+
+
+class Stage(torch.nn.Module):
+    """A stage of pix2pixHD's training, as a trainer saves it."""
+
+    def __init__(self, **networks) -> None:
+        super().__init__()
+        self.networks = Pix2PixHD(labels=5, width=8, depth=1, blocks=1, enhancer_blocks=1, **networks)
+        self.discriminator = None
+
+    def save(self, path):
+        description = checkpoints.describe("pix2pixhd", self.networks.arguments)
+        checkpoints.save(path, {"state_dict": self.state_dict()}, description)
+        return path
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "anew"),
+    [
+        ({}, {}, ""),
+        ({}, {"enhancers": 1}, ", generator.enhancers.0 starts anew, generator.head starts anew"),
+        ({"enhancers": 1}, {"enhancers": 1, "face": True, "face_width": 4}, ", face starts anew"),
+        (
+            {"enhancers": 1},
+            {"enhancers": 2},
+            ", generator.enhancers.1 starts anew, generator.head starts anew",
+        ),
+        (
+            {"enhancers": 1},
+            {},
+            ", generator.enhancers.0 of the file is not used, generator.head starts anew",
+        ),
+        ({"face": True, "face_width": 4}, {"face": True, "face_width": 8}, ", face starts anew"),
+    ],
+)
+def test_a_stage_adds_to_the_one_before(tmp_path, before, after, anew):
+    trained, fresh = Stage(**before), Stage(**after)
+    first = {name: value.clone() for name, value in fresh.state_dict().items()}
+    report = checkpoints.initialise(fresh, trained.save(tmp_path / "a.ckpt"))
+    theirs = trained.state_dict()
+    taken = 0
+    for name, value in fresh.state_dict().items():
+        parts = name.removeprefix("networks.").split(".")
+        new = any(f"{'.'.join(parts[:count])} starts" in anew for count in (1, 2, 3))
+        assert torch.equal(value, first[name] if new else theirs[name]), name
+        taken += not new
+    assert report.endswith(f"(pix2pixhd): networks, {taken} tensors{anew}; no discriminator")
+
+
+def test_other_inputs_are_no_stage(tmp_path, refusal):
+    path = Stage().save(tmp_path / "a.ckpt")
+    other = Stage(previous=True)
+    before = {name: value.clone() for name, value in other.state_dict().items()}
+    message = refusal(checkpoints.initialise, other, path)
+    assert "generator.trunk.stem.conv.weight is 8x5x7x7 instead of 8x8x7x7" in message
+    assert all(torch.equal(value, before[name]) for name, value in other.state_dict().items())
