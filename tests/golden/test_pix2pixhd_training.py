@@ -18,6 +18,7 @@ from animate.losses.adversarial import cross_entropy, generator_loss, least_squa
 from animate.losses.feature_matching import multiscale_feature_matching_loss
 from animate.losses.perceptual import PerceptualLoss
 from animate.modules.optim import freeze, frozen
+from animate.modules.pose2vid import Pose2Vid
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 EXACT, EXACT_STEP, FLOAT32 = 1e-9, 1e-5, 1e-4
 LAMBDA = 10
 GENERATOR = ("G_GAN", "G_GAN_Feat", "G_VGG")
+TERMS = {"G_GAN": "generator_gan", "G_GAN_Feat": "feature_matching", "G_VGG": "perceptual"}
+"""The module's names of the published terms; the discriminator's two are one there."""
 VGG_WEIGHTS = (1 / 32, 1 / 16, 1 / 8, 1 / 4, 1.0)
 
 
@@ -153,3 +156,55 @@ def test_losses_of_several_steps_in_float32(case: str) -> None:
         terms = run.terms(step)
         assert {name: term.item() for name, term in terms.items()} == pytest.approx(expected, rel=FLOAT32)
         run.update(terms)
+
+
+@pytest.mark.parametrize("case", ["global", "local"])
+@pytest.mark.usefixtures("double")
+def test_the_lightning_module_takes_the_published_steps(case: str) -> None:
+    run, golden = Run(case), STEPS["cases"][case]
+    freeze = ["networks.generator.trunk"] if run.options.get("enhancers") else []
+    module = Pose2Vid(run.model, run.discriminator, run.perceptual, freeze=freeze)
+    optimizer = module.configure_optimizers()["optimizer"]
+    before = run.named("state")
+    for step, expected in enumerate(golden["losses"]):
+        terms = module.training_terms(batch_of(case, step))
+        ours = {name: terms[term].item() for name, term in TERMS.items()}
+        assert ours == pytest.approx({name: expected[name] for name in TERMS}, rel=EXACT)
+        both = (expected["D_real"] + expected["D_fake"]) / 2
+        assert terms["discriminator_gan"].item() == pytest.approx(both, rel=EXACT)
+        optimizer.zero_grad()
+        torch.stack(list(terms.values())).sum().backward()
+        optimizer.step()
+    changes = {name: value - before[name] for name, value in run.named("state").items()}
+    check_fingerprints(golden["changes"], changes, EXACT_STEP)
+
+
+def batch_of(case: str, step: int) -> dict[str, Any]:
+    """One frame of each sample, as the data module gives them."""
+    label, instance, picture = inputs(case, step)
+    batch = {"frames": picture, "label": label, "instance": instance}
+    return {name: value.unsqueeze(1) for name, value in batch.items()}
+
+
+@pytest.mark.parametrize("case", ["global", "local"])
+def test_the_module_trains_as_published(case: str) -> None:
+    """Its own terms, weights, groups and order of passes, against the losses of several steps."""
+    model, discriminator = networks(case)
+    perceptual = PerceptualLoss(vgg(), 1, VGG_WEIGHTS, standardise=False)
+    freeze_patterns = ["networks.generator.trunk"] if CASES[case].get("enhancers") else []
+    module = Pose2Vid(model, discriminator, perceptual, freeze=freeze_patterns)
+    optimizer = module.configure_optimizers()["optimizer"]
+    for step, golden in enumerate(STEPS["cases"][case]["losses"]):
+        label, instance, picture = inputs(case, step)
+        batch = {"frames": picture[:, None].float(), "label": label[:, None], "instance": instance[:, None]}
+        terms = module.training_terms(batch)
+        expected = {
+            "generator_gan": golden["G_GAN"],
+            "feature_matching": golden["G_GAN_Feat"],
+            "perceptual": golden["G_VGG"],
+            "discriminator_gan": (golden["D_real"] + golden["D_fake"]) / 2,
+        }
+        assert {name: term.item() for name, term in terms.items()} == pytest.approx(expected, rel=FLOAT32)
+        optimizer.zero_grad()
+        sum(terms.values()).backward()
+        optimizer.step()

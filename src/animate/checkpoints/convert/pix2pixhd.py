@@ -185,10 +185,11 @@ def _discriminator(
     part: Part, path: Path, published: Mapping[str, Any]
 ) -> tuple[Arguments, dict[str, Tensor]]:
     """Take the discriminator's arguments and tensors, under our names."""
-    arguments = part.complete(discriminator_arguments(published, path), str(path))
+    found = discriminator_arguments(published, path)
+    arguments = part.complete(found, str(path))
     expected = skeleton(part, arguments, path).state_dict()
     featured = any(key.startswith("scale") for key in published)
-    layers = discriminator_layers(arguments["layers"], arguments["scales"], featured)
+    layers = discriminator_layers(found["layers"], found["scales"], featured)
     complaint = f"the weights in {path} do not make a discriminator of pix2pixHD"
     built = build(part, arguments, take(expected, names(layers, expected), published, complaint), path)
     return arguments, {f"discriminator.{key}": value for key, value in built.state_dict().items()}

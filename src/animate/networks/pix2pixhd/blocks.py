@@ -126,6 +126,6 @@ class ResidualBlock(Recomputable):
 
     def compute(self, x: Tensor) -> Tensor:
         """``(B, channels, H, W)`` to the same shape."""
-        y = F.relu(self.norm1(self.conv1(x)), inplace=True)
+        y: Tensor = F.relu(self.norm1(self.conv1(x)), inplace=True)
         y = self.norm2(self.conv2(y))
         return x + y

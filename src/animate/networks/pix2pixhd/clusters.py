@@ -84,27 +84,27 @@ def k_means(values: Tensor, most: int) -> Tensor:
         ``(K, D)`` centres; K is less than ``most`` where there are fewer different values.
 
     """
-    values = values.unique(dim=0) if len(values) <= most else values
-    if len(values) <= most:
+    if not len(values):
         return values
     centres = _far_apart(values, most)
     for _ in range(ROUNDS):
         nearest = torch.cdist(values, centres).argmin(dim=1)
-        moved = torch.stack([values[nearest == k].mean(dim=0) for k in nearest.unique().tolist()])
+        groups = (values[nearest == k] for k in range(len(centres)))
+        moved = torch.stack([group.mean(dim=0) for group in groups if len(group)])
         if moved.shape == centres.shape and torch.equal(moved, centres):
             break
         centres = moved
     return centres
 
 
-def _far_apart(values: Tensor, count: int) -> Tensor:
-    centres = [values[torch.cdist(values, values.mean(dim=0, keepdim=True)).argmax()]]
-    while len(centres) < count:
-        distance = torch.cdist(values, torch.stack(centres)).min(dim=1).values
-        if distance.max() == 0:
-            break
-        centres.append(values[distance.argmax()])
-    return torch.stack(centres)
+def _far_apart(values: Tensor, most: int) -> Tensor:
+    """Choose different values, each the farthest from those before it."""
+    centres = values[:0]
+    distance = (values - values.mean(dim=0)).norm(dim=1) + 1  # of equal values, one
+    while len(centres) < most and distance.max() > 0:
+        centres = torch.cat([centres, values[distance.argmax()].unsqueeze(0)])
+        distance = (values.unsqueeze(1) - centres).norm(dim=2).amin(dim=1)
+    return centres
 
 
 def _instances(features: Tensor, label: Tensor, instance: Tensor) -> tuple[Tensor, Tensor]:
