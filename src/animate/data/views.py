@@ -115,11 +115,13 @@ class Reconstruction:
     Args:
         frames: T, how many frames in all; at least 2.
         truth: annotations to read along, by their names in ``types.Batch``.
+        layout: that their points are brought to; the clip's own without it.
 
     """
 
     frames: int = 8
     truth: Sequence[str] = ()
+    layout: str = ""
 
     def __post_init__(self) -> None:
         if self.frames < 2:
@@ -136,7 +138,7 @@ class Reconstruction:
     ) -> Sample:
         """See :class:`View`; T is ``frames``."""
         indices = np.linspace(0, clip.num_frames - 1, self.frames).round().astype(int)
-        return read(clip, reader, indices.tolist(), size, self.truth)
+        return read(clip, reader, indices.tolist(), size, self.truth, self.layout)
 
 
 @dataclass(frozen=True, slots=True)

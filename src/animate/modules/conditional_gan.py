@@ -12,8 +12,11 @@ from animate.losses.feature_matching import multiscale_feature_matching_loss
 from animate.modules import optim
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from torch import Tensor
 
+    from animate.networks.judgement import Judgement
     from animate.networks.pix2pixhd import MultiscaleDiscriminator
 
 
@@ -50,7 +53,8 @@ def adversarial_terms(
 ) -> dict[str, Tensor]:
     """Build the terms of both sides, by name, from one pass of the generator.
 
-    The discriminator is frozen for the generator's terms; its own are built on the detached pictures.
+    The discriminator is frozen for the generator's terms; its own are built on the detached pictures. What it
+    says of the true ones serves both.
 
     Args:
         discriminator: judges.
@@ -60,20 +64,23 @@ def adversarial_terms(
         weights: see above.
 
     """
+    learns = optim.learns(discriminator)
+    terms = {}
+    # In the published order, which a batch norm's running statistics show.
+    made = _scores(discriminator(condition, fake.detach())) if learns else []
+    with torch.set_grad_enabled(learns and torch.is_grad_enabled()):
+        seen = discriminator(condition, real)
     with optim.frozen(discriminator):
-        made = discriminator(condition, fake)
-        scores = [judged.score for judged in made]
-        terms = {"generator_gan": weights.generator_gan * generator_loss(scores)}
-        if weights.feature_matching:
-            with torch.no_grad():
-                goal = discriminator(condition, real)
-            distance = multiscale_feature_matching_loss(
-                [judged.features for judged in made], [judged.features for judged in goal]
-            )
-            terms["feature_matching"] = weights.feature_matching * distance
-    if optim.learns(discriminator):
-        fake_score = [judged.score for judged in discriminator(condition, fake.detach())]
-        real_score = [judged.score for judged in discriminator(condition, real)]
-        loss = discriminator_loss(real_score=real_score, fake_score=fake_score)
+        judged = discriminator(condition, fake)
+    terms["generator_gan"] = weights.generator_gan * generator_loss(_scores(judged))
+    if weights.feature_matching:
+        matched = ([scale.features for scale in scales] for scales in (judged, seen))
+        terms["feature_matching"] = weights.feature_matching * multiscale_feature_matching_loss(*matched)
+    if learns:
+        loss = discriminator_loss(real_score=_scores(seen), fake_score=made)
         terms["discriminator_gan"] = weights.discriminator_gan * loss
     return terms
+
+
+def _scores(judgements: Sequence[Judgement]) -> list[Tensor]:
+    return [judged.score for judged in judgements]
