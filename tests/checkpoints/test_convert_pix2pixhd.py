@@ -129,13 +129,13 @@ def test_the_architecture_follows_from_keys_and_shapes(convert, shape, norm):
 @pytest.mark.parametrize("featured", [True, False])
 @pytest.mark.parametrize("sizes", [{"scales": 1, "layers": 3}, {"scales": 3, "layers": 2}, {"layers": 1}])
 def test_discriminators_of_both_layouts(convert, tmp_path, norm, featured, sizes):
-    options = {"in_channels": 21, "width": 4, "norm": norm, **sizes}
+    options = {"condition_channels": 18, "width": 4, "norm": norm, **sizes}
     given = discriminator_state(featured, **options)
     assert discriminator_arguments(given, "D.pth") == {"scales": 2, **options}
     report, _ = convert(generator=golden("global_instance"), discriminator=given)
     assert "discriminator" in report
     written = torch.load(tmp_path / "me.ckpt", weights_only=True)
-    assert written["animate"]["discriminator"] == {"scales": 2, **options}
+    assert written["animate"]["discriminator"] == {"frames": 1, "scales": 2, **options}
     ours = {k: v for k, v in written["state_dict"].items() if k.startswith("discriminator.")}
     assert len(ours) == len(given)
     # There the coarsest scale comes first.

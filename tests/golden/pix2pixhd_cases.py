@@ -154,7 +154,7 @@ def networks(case: str) -> tuple[Pix2PixHD, MultiscaleDiscriminator]:
         features=3 * options.get("features", 0), width=8, depth=2, blocks=2, enhancers=enhancers,
         enhancer_blocks=1, norm=norm, encoder_width=4, encoder_depth=2,
     )  # fmt: skip
-    discriminator = MultiscaleDiscriminator(model.condition_channels + 3, 8, 2, 2, norm)
+    discriminator = MultiscaleDiscriminator(model.condition_channels, 1, 8, 2, 2, norm)
     for part, module, theirs in published_parts(case, model, discriminator):
         shapes = {
             f"{case}.{part}.{theirs[key]}": tuple(value.shape) for key, value in module.state_dict().items()

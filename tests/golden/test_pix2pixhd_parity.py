@@ -116,6 +116,6 @@ def test_published_parameter_counts() -> None:
         assert sizes(Generator(18)) == (182_490_307, 56)
         assert sizes(Generator(36)) == (182_546_755, 56)
         assert sizes(Generator(36, enhancers=1)) == (182_857_059, 74)
-        assert sizes(MultiscaleDiscriminator(21)) == (5_566_338, 20)
+        assert sizes(MultiscaleDiscriminator(18)) == (5_566_338, 20)
         assert sizes(Pix2PixHD(labels=18)) == (182_490_307, 56)
         assert sizes(Pix2PixHD(labels=35, edges=True, enhancers=1)) == (182_857_059, 74)

@@ -26,7 +26,7 @@ def networks(**arguments) -> Pix2PixHD:
 
 
 def judge(frames: int = 1, **arguments) -> MultiscaleDiscriminator:
-    return MultiscaleDiscriminator(frames * (LABELS + 3), width=4, layers=2, **arguments)
+    return MultiscaleDiscriminator(LABELS, frames, width=4, layers=2, **arguments)
 
 
 def batch(size: int = 2, frames: int = 2, start: int = 0) -> Batch:

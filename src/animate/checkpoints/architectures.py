@@ -197,7 +197,8 @@ ARCHITECTURES: Mapping[str, Architecture] = {
         discriminator=Part(
             MultiscaleDiscriminator,
             {
-                "in_channels": Whole(1, 4096),
+                "condition_channels": Whole(0, 4096),
+                "frames": Whole(1, 64),
                 "width": Whole(1, 512),
                 "layers": _DEPTH,
                 "scales": Whole(1, 8),

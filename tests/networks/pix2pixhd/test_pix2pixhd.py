@@ -146,7 +146,7 @@ def test_the_published_face_generator_has_six_inputs():
 
 @pytest.mark.parametrize("norm", ["instance", "batch"])
 def test_the_discriminator_judges_every_scale(norm):
-    discriminator = MultiscaleDiscriminator(12, width=4, layers=2, scales=3, norm=norm)
+    discriminator = MultiscaleDiscriminator(3, frames=2, width=4, layers=2, scales=3, norm=norm)
     label, pictures = torch.rand(2, 6, 64, 64), torch.rand(2, 6, 64, 64)
     judgements = discriminator(label, pictures)
     assert [tuple(judged.score.shape) for judged in judgements] == [(2, 1, s, s) for s in (19, 11, 7)]
@@ -161,7 +161,7 @@ def test_the_discriminator_judges_every_scale(norm):
 
 def test_channels_are_bounded_and_norms_stand_between_first_and_last():
     with torch.device("meta"):
-        (scale,) = MultiscaleDiscriminator(6, scales=1, layers=5, norm="batch").scales
+        (scale,) = MultiscaleDiscriminator(3, scales=1, layers=5, norm="batch").scales
     assert [block.conv.out_channels for block in scale.blocks] == [64, 128, 256, 512, 512, 512]
     assert [block.conv.stride[0] for block in scale.blocks] == [2, 2, 2, 2, 2, 1]
     assert [block.norm is None for block in scale.blocks] == [True] + [False] * 5

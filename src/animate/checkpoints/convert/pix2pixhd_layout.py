@@ -80,7 +80,7 @@ def discriminator_arguments(state: Mapping[str, Any], path: Path) -> Arguments:
     pattern = r"scale0_layer(\d+)\.0\.weight" if featured else r"layer0\.(\d+)\.weight"
     convolutions = [key for key in state if re.fullmatch(pattern, key) and _side(state[key]) == 4]
     return {
-        "in_channels": first[1],
+        "condition_channels": first[1] - 3,
         "width": first[0],
         "layers": len(convolutions) - 2,
         "scales": len(_found(r"scale(\d+)_" if featured else r"layer(\d+)\.", state)),

@@ -23,8 +23,8 @@ class MultiscaleDiscriminator(nn.Module):
     """Label and picture to maps of scores, by equal networks at full size, half, a quarter, ...
 
     Args:
-        in_channels: of labels and pictures together (21 for 18 classes; 12 for two rendered skeletons with
-            two frames; 6 for a face).
+        condition_channels: of a frame's label (``Pix2PixHD.condition_channels``).
+        frames: how many frames are judged together, each with its label.
         width: channels after the first layer; doubled by each layer, at most 512.
         layers: number of layers with stride 2.
         scales: number of scales.
@@ -34,7 +34,8 @@ class MultiscaleDiscriminator(nn.Module):
 
     def __init__(
         self,
-        in_channels: int = 21,
+        condition_channels: int = 18,
+        frames: int = 1,
         width: int = 64,
         layers: int = 3,
         scales: int = 2,
@@ -42,14 +43,15 @@ class MultiscaleDiscriminator(nn.Module):
     ) -> None:
         super().__init__()
         self.arguments: dict[str, int | float | str | bool] = {
-            "in_channels": in_channels,
+            "condition_channels": condition_channels,
+            "frames": frames,
             "width": width,
             "layers": layers,
             "scales": scales,
             "norm": norm,
         }
         self.scales = nn.ModuleList(
-            PatchDiscriminator(in_channels, width, layers, norm) for _ in range(scales)
+            PatchDiscriminator(frames * (condition_channels + 3), width, layers, norm) for _ in range(scales)
         )
         draw_weights(self)
 
