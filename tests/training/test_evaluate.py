@@ -184,6 +184,10 @@ def test_what_lacks_a_back_end_is_listed_with_the_reason(checkpoint, capfd) -> N
         (["checkpoint=tiny.ckpt", "output=data", "overwrite=true"], "holds something else"),
         (["checkpoint=tiny.ckpt", "output=data"], "overwrite=true"),
         (["checkpoint=tiny.ckpt", "chunk=0"], "chunk=0"),
+        (["checkpoint=tiny.ckpt", "frames=many"], "frames must be a whole number of at least 2"),
+        (["checkpoint=tiny.ckpt", "frames=1"], "frames must be a whole number of at least 2"),
+        (["checkpoint=tiny.ckpt", "image_size=7"], "motion_size 7 must be at least 8"),
+        (["checkpoint=tiny.ckpt", "image_size=42"], "must be at least 8 and a multiple of 4"),
         (["checkpoint=tiny.ckpt", "data.root=empty"], "empty"),
     ],
 )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from animate.errors import UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
 
     from animate.data.pairs import Footage, Frames, Pair, Paired
     from animate.metrics import Evaluation, MetricSet, Scorer
@@ -92,7 +92,7 @@ def run(args: argparse.Namespace) -> int:
     with terminable(), tempfile.TemporaryDirectory(prefix="animate-") as place:
         recorder = reports.Recorder(Path(place))
         evaluation = _compare(args, chosen, scorer, recorder)
-        _check_outcome(evaluation)
+        _check_some(evaluation.definitions, evaluation.unavailable)
         with results_folder(args.output, MARKER, args.overwrite) as folder:
             reports.write(evaluation, folder, recorder)
     print_evaluation(evaluation, str(args.prediction))
@@ -100,10 +100,10 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _check_outcome(evaluation: Evaluation) -> None:
-    """Refuse to write a report that holds not a single number."""
-    if not evaluation.definitions:
-        name, reason = next(iter(evaluation.unavailable.items()))
+def _check_some(found: Sequence[object], unavailable: Mapping[str, str]) -> None:
+    """Refuse to go on for a report that holds not a single number."""
+    if not found:
+        name, reason = next(iter(unavailable.items()))
         raise UserError(f"none of the metrics can be computed; {name}: {reason}")
 
 
@@ -132,6 +132,7 @@ def _check_metrics(chosen: MetricSet, offered: frozenset[str]) -> None:
     for name, reason in (chosen.unavailable | lacking).items():
         if not reason.startswith("weights not available"):
             raise UserError(f"{name}: {reason}; leave it out, or see `animate evaluate --help`")
+    _check_some(chosen.metrics, chosen.unavailable)
 
 
 def _compare(args: argparse.Namespace, chosen: MetricSet, scorer: Scorer, recorder: Recorder) -> Evaluation:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from animate.metrics.evaluation import Evaluation
+
 _DIGITS = 4
 _SMALL, _LARGE = 1e-4, 1e7
 
@@ -43,3 +45,9 @@ def interval(low: float, high: float, specification: str) -> str:
     if math.isnan(low) or math.isnan(high):
         return ""
     return f"[{shown(low, specification)}, {shown(high, specification)}]"
+
+
+def counts(evaluation: Evaluation) -> str:
+    """Say over how many clips and frames an evaluation goes."""
+    clips, frames = len(evaluation.clips), sum(clip.frames for clip in evaluation.clips)
+    return f"{clips} clip{'s' * (clips != 1)}, {frames} frame{'s' * (frames != 1)}"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from animate.metrics.evaluation import COPY_FIRST_FRAME, MODEL, PREVIOUS_FRAME, ClipResult, Evaluation
 from animate.reports.clips import ClipView, best_and_worst, main_metric
-from animate.reports.numbers import best_value, interval, number_format, shown
+from animate.reports.numbers import best_value, counts, interval, number_format, shown
 from animate.reports.reasons import by_reason
 from animate.reports.render import DefinitionView, describe, render
 from animate.reports.svg import histogram
@@ -91,7 +91,7 @@ def report_page(evaluation: Evaluation, recorder: Recorder | None, side_by_side:
     return render(
         "report.html",
         title=_title(evaluation),
-        counts=_counts(evaluation),
+        counts=counts(evaluation),
         rows=[name.replace("_", " ") for name in rows],
         metrics=[_metric(d, evaluation, rows) for d in evaluation.definitions],
         undefined=_undefined(evaluation),
@@ -116,11 +116,6 @@ def row_names(evaluation: Evaluation) -> list[str]:
 def _title(evaluation: Evaluation) -> str:
     checkpoint = evaluation.provenance.get("checkpoint")
     return PurePath(str(checkpoint)).name if checkpoint else "Evaluation"
-
-
-def _counts(evaluation: Evaluation) -> str:
-    clips, frames = len(evaluation.clips), sum(clip.frames for clip in evaluation.clips)
-    return f"{clips} clip{'s' * (clips != 1)}, {frames} frame{'s' * (frames != 1)}"
 
 
 def _undefined(evaluation: Evaluation) -> dict[str, list[str]]:

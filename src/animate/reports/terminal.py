@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from animate.metrics.evaluation import MODEL, Summary
-from animate.reports.numbers import interval, number_format, shown
+from animate.reports.numbers import counts, interval, number_format, shown
 from animate.reports.reasons import by_reason
 
 if TYPE_CHECKING:
@@ -40,8 +40,7 @@ def print_evaluation(evaluation: Evaluation, title: str) -> None:
 
 def _table(evaluation: Evaluation, title: str) -> Table:
     rows = [MODEL, *(row for row in evaluation.rows if row != MODEL)]
-    frames = sum(clip.frames for clip in evaluation.clips)
-    table = Table(title=Text(f"{title}: {len(evaluation.clips)} clips, {frames} frames"))
+    table = Table(title=Text(f"{title}: {counts(evaluation)}"))
     for heading in ("metric", MODEL, "95 % interval", *rows[1:], "not found"):
         table.add_column(heading.replace("_", " "), justify="left" if heading == "metric" else "right")
     for definition in evaluation.definitions:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import torch
 from hydra.utils import instantiate
 from omegaconf import OmegaConf, open_dict
 from pytorch_lightning import LightningModule, seed_everything
@@ -91,11 +92,26 @@ def output_folder(config: DictConfig) -> Path:
 
 def _settle(config: DictConfig, networks: FirstOrderModel) -> None:
     """Fill in what the checkpoint decides, and which frames are seen."""
+    for name in ("image_size", "frames"):
+        if config[name] is not None and (type(config[name]) is not int or config[name] < 2):
+            raise UserError(f"{name} must be a whole number of at least 2, or null, not {config[name]!r}")
+    if config.image_size is not None:
+        _check_size(networks, config.image_size)
     whole = {"_target_": "animate.data.views.WholeClip", "frames": config.chunk}
     some = {"_target_": "animate.data.views.Reconstruction", "frames": config.frames}
     with open_dict(config):
         config.data.image_size = config.image_size or networks.arguments["image_size"]
         config.data.eval_view = whole if config.frames is None else some
+
+
+def _check_size(networks: FirstOrderModel, size: int) -> None:
+    """Refuse a size that the networks cannot halve as often as they do; a model without memory tells."""
+    arguments: dict[str, Any] = dict(networks.arguments)
+    factor = arguments["image_size"] // arguments["motion_size"]
+    if size % factor:
+        raise UserError(f"image_size={size} must be a multiple of {factor}, as the model is built")
+    with torch.device("meta"):
+        type(networks)(**arguments | {"image_size": size, "motion_size": size // factor})
 
 
 def _annotators(config: DictConfig, data: VideoDataModule) -> Annotators:
