@@ -69,6 +69,25 @@ def test_the_keys_of_old_openpose_versions(tmp_path):
     check(read_openpose(path, SIZE), 0, person(18))
 
 
+def test_openposes_faces_and_hands(tmp_path):
+    """Who lacks a list, or all of them, has none of its points."""
+    body, face, hand = person(25), person(70, x=40, spread=1), person(21, x=60, spread=1)
+    whole = people(body)
+    whole["people"][0] |= {"face_keypoints_2d": face.ravel().tolist(), "hand_left_keypoints_2d": []}
+    whole["people"][0] |= {"hand_right_keypoints_2d": hand.ravel().tolist()}
+    path = tmp_path / "clip.json"
+    path.write_text(json.dumps([whole, people(body)]))
+    pose = read_openpose(path, SIZE)
+    assert pose.layout == "body25_face_hands"
+    nothing = np.zeros((21, 3))
+    check(pose, 0, np.concatenate([body, face, nothing, hand]))
+    check(pose, 1, np.concatenate([body, np.zeros((70, 3)), nothing, nothing]))
+    whole["people"][0]["face_keypoints_2d"] = [1.0, 2.0, 3.0]
+    path.write_text(json.dumps([whole]))
+    with pytest.raises(UserError, match=r"3 numbers in face_keypoints_2d; OpenPose has 210"):
+        read_openpose(path, SIZE)
+
+
 @pytest.mark.parametrize(
     ("content", "complaint"),
     [

@@ -16,7 +16,7 @@ import numpy as np
 from animate.annotate.figures import Figure, main_pose, to_unit
 from animate.data.frame_files import natural_key
 from animate.errors import UserError
-from animate.layouts import BODY25, COCO17, COCO18, MEDIAPIPE33
+from animate.layouts import BODY25, BODY25_FACE_HANDS, COCO17, COCO18, COCO18_FACE_HANDS, MEDIAPIPE33
 from animate.video.decode import stream
 from animate.video.image import resize
 
@@ -29,13 +29,19 @@ if TYPE_CHECKING:
     from animate.annotate.figures import Size
     from animate.annotate.protocols import Pose
 
-OPENPOSE_LAYOUTS = {3 * len(layout.points): layout for layout in (BODY25, COCO18)}
+OPENPOSE_LAYOUTS = {
+    3 * len(layout.points): layout for layout in (BODY25, COCO18, BODY25_FACE_HANDS, COCO18_FACE_HANDS)
+}
 """By how many numbers a person has: x, y and the confidence of each point."""
+_DETAILS = {"face_keypoints_2d": 210, "hand_left_keypoints_2d": 63, "hand_right_keypoints_2d": 63}
+"""The lists that may stand beside the body's, in the order of our layouts, with their lengths."""
 _LAST_NUMBER = re.compile(r"\d+(?=\D*$)")
 
 
 def read_openpose(path: Path, size: Size) -> Pose:
     """Read OpenPose's JSON, BODY_25 or COCO-18; the number of points tells which.
+
+    Where a person has points of the face or the hands too, all are read, in a layout with face and hands.
 
     Args:
         path: a folder with a file for each frame (``*_keypoints.json``, in natural order), or one file for a
@@ -47,16 +53,17 @@ def read_openpose(path: Path, size: Size) -> Pose:
         UserError: there is no such file, or it holds something else, or persons of both layouts.
 
     """
-    frames = [_people(frame, path) for frame in _openpose_frames(path)]
+    frames = _alike([_people(frame, path) for frame in _openpose_frames(path)])
     counts = {len(person) for frame in frames for person in frame}
     if not counts:
         raise UserError(f"{path}: no frame has a person in it; nothing to import")
     if len(counts) > 1 or not counts <= set(OPENPOSE_LAYOUTS):
         raise UserError(
-            f"{path}: persons of {_listed(counts)} numbers; BODY_25 has 75 in each of them and COCO-18 54"
+            f"{path}: persons of {_listed(counts)} numbers; BODY_25 has 75 in each of them and COCO-18 54,"
+            f" and {sum(_DETAILS.values())} more with face and hands"
         )
     layout = OPENPOSE_LAYOUTS[counts.pop()]
-    return main_pose(layout, [[_figure(p.reshape(-1, 3), size) for p in frame] for frame in frames])
+    return main_pose(layout, [[to_figure(p.reshape(-1, 3), size) for p in frame] for frame in frames])
 
 
 def read_coco17(path: Path, size: Size, *, first: int = 0) -> Pose:
@@ -76,7 +83,7 @@ def read_coco17(path: Path, size: Size, *, first: int = 0) -> Pose:
     """
     if path.suffix.lower() != ".json":
         values = _array(path, ("keypoints", "coco17"), len(COCO17.points), (2, 3))
-        return main_pose(COCO17, [[_figure(frame, size)] for frame in values])
+        return main_pose(COCO17, [[to_figure(frame, size)] for frame in values])
     frames: list[list[Figure]] = []
     for number, entry in _coco_entries(path, first):
         frames += [[] for _ in range(number + 1 - len(frames))]
@@ -84,7 +91,7 @@ def read_coco17(path: Path, size: Size, *, first: int = 0) -> Pose:
             values = _numbers(entry.get("keypoints"), path, number)
             if len(values) != 3 * len(COCO17.points):
                 raise UserError(f"{path}: frame {number}: {len(values)} numbers in keypoints; COCO has 51")
-            frames[number].append(_figure(values.reshape(-1, 3), size))
+            frames[number].append(to_figure(values.reshape(-1, 3), size))
     if not frames:
         raise UserError(f"{path}: it is an empty list; nothing to import")
     return main_pose(COCO17, frames)
@@ -108,7 +115,7 @@ def read_mediapipe33(path: Path, size: Size, *, units: Literal["shares", "pixels
     if units == "shares":
         places = places * [size[1], size[0]] - 0.5
     joints = np.concatenate([places, values[..., 3:4]], axis=-1)
-    return main_pose(MEDIAPIPE33, [[_figure(frame, size)] for frame in joints])
+    return main_pose(MEDIAPIPE33, [[to_figure(frame, size)] for frame in joints])
 
 
 def read_mattes(path: Path, size: Size, frames: int) -> Iterator[NDArray[np.float32]]:
@@ -162,11 +169,30 @@ def _people(frame: Any, path: Path) -> list[NDArray[np.float64]]:
     people = frame.get("people") if isinstance(frame, dict) else None
     if not isinstance(people, list) or not all(isinstance(person, dict) for person in people):
         raise UserError(f"{path}: a frame without the list 'people'; this is not OpenPose's JSON")
+    return [_person(person, path, n) for n, person in enumerate(people)]
+
+
+def _person(person: dict[str, Any], path: Path, number: int) -> NDArray[np.float64]:
+    """Join the lists of a person: the body's, and the face's and hands' if one of them is there."""
     # Versions before 1.2 write "pose_keypoints".
-    return [
-        _numbers(person.get("pose_keypoints_2d", person.get("pose_keypoints")), path, n)
-        for n, person in enumerate(people)
-    ]
+    body = _numbers(person.get("pose_keypoints_2d", person.get("pose_keypoints")), path, number)
+    details = [_numbers(person.get(name) or [], path, number) for name in _DETAILS]
+    for values, (name, length) in zip(details, _DETAILS.items(), strict=True):
+        if len(values) not in (0, length):
+            raise UserError(f"{path}: entry {number}: {len(values)} numbers in {name}; OpenPose has {length}")
+    if not any(map(len, details)):
+        return body
+    lengths = _DETAILS.values()
+    filled = [v if len(v) else np.zeros(length) for v, length in zip(details, lengths, strict=True)]
+    return np.concatenate([body, *filled])
+
+
+def _alike(frames: list[list[NDArray[np.float64]]]) -> list[list[NDArray[np.float64]]]:
+    """Where one person has details, give all of them room for these."""
+    more = sum(_DETAILS.values())
+    counts = {len(person) for frame in frames for person in frame}
+    short = {count for count in counts if count + more in counts}
+    return [[np.pad(p, (0, more if len(p) in short else 0)) for p in frame] for frame in frames]
 
 
 def _coco_entries(path: Path, first: int) -> list[tuple[int, dict[str, Any] | None]]:
@@ -195,7 +221,7 @@ def _frame_number(image: int | str) -> int:
     return int(found.group())
 
 
-def _figure(values: NDArray[np.floating], size: Size) -> Figure:
+def to_figure(values: NDArray[np.floating], size: Size) -> Figure:
     """Make a figure of (J, 2) or (J, 3): x and y in pixels, and score; NaN and score 0 mean not found."""
     score = values[:, 2] if values.shape[1] > 2 else np.ones(len(values))
     seen = np.isfinite(values).all(axis=1) & (score > 0.0)
@@ -212,17 +238,32 @@ def _numbers(values: Any, path: Path, where: int) -> NDArray[np.float64]:
     return numbers
 
 
-def _array(path: Path, names: Sequence[str], joints: int, columns: Sequence[int]) -> NDArray[np.float64]:
-    """Read the array (N, J, C) of a NumPy file, C being one of ``columns``."""
+def load_arrays(path: Path) -> dict[str, NDArray[np.float64]]:
+    """Read the arrays of numbers in a NumPy file by name, ``""`` for that of an ``.npy``.
+
+    Raises:
+        UserError: it cannot be read, or holds no numbers.
+
+    """
     try:
         content = np.load(path, allow_pickle=False)
         if isinstance(content, np.lib.npyio.NpzFile):
             with content:
-                name = next((name for name in names if name in content.files), content.files[0])
-                content = content[name]
-        values = np.asarray(content, dtype=np.float64)
-    except (OSError, ValueError, EOFError, IndexError, zipfile.BadZipFile) as error:
+                arrays = {name: content[name] for name in content.files}
+        else:
+            arrays = {"": np.asarray(content)}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise UserError(f"{path} is not a NumPy file that can be read: {error}") from error
+    numbers = {name: a.astype(np.float64) for name, a in arrays.items() if a.dtype.kind in "fiu"}
+    if not numbers:
+        raise UserError(f"{path} is not a NumPy file that can be read: it holds no numbers")
+    return numbers
+
+
+def _array(path: Path, names: Sequence[str], joints: int, columns: Sequence[int]) -> NDArray[np.float64]:
+    """Read the array (N, J, C) of a NumPy file, C being one of ``columns``."""
+    arrays = load_arrays(path)
+    values = next((arrays[name] for name in names if name in arrays), next(iter(arrays.values())))
     if values.ndim != 3 or values.shape[1] != joints or values.shape[2] not in columns:
         wanted = " or ".join(f"(N, {joints}, {c})" for c in columns)
         raise UserError(f"{path}: an array of shape {values.shape}; {wanted} is needed")
