@@ -39,6 +39,7 @@ class Pose2VidFace(Pose2Vid):
         optimizer: Adam's settings of ``generator`` (here the face generator) and ``discriminator``.
         constant_epochs: as in ``Pose2Vid``.
         decay_epochs: as in ``Pose2Vid``.
+        freeze: more that does not learn, as in ``Pose2Vid``.
         recompute: as in ``Pose2Vid``.
 
     Raises:
@@ -55,6 +56,7 @@ class Pose2VidFace(Pose2Vid):
         optimizer: dict[str, AdamSettings] | None = None,
         constant_epochs: int = 5,
         decay_epochs: int = 5,
+        freeze: Sequence[str] = (),
         recompute: bool = False,
     ) -> None:
         if networks.face is None:
@@ -67,7 +69,7 @@ class Pose2VidFace(Pose2Vid):
             optimizer,
             constant_epochs,
             decay_epochs,
-            freeze=_all_but_the_face(networks),
+            freeze=[*_all_but_the_face(networks), *freeze],
             recompute=recompute,
         )
 
