@@ -7,8 +7,6 @@ import math
 import numpy as np
 import pytest
 import torch
-import torch.distributed as dist
-import torch.multiprocessing as mp
 
 from animate.errors import UserError
 from animate.metrics.identity import AED, CSIM, AEDSquared, Identification, Verification
@@ -150,8 +148,7 @@ def test_identification_does_not_depend_on_how_frames_are_batched() -> None:
     assert len(metric.clip_ids) == 1
 
 
-def _on_one_of_two(rank: int, path: str) -> None:
-    dist.init_process_group("gloo", init_method=f"file://{path}", rank=rank, world_size=2)
+def on_one_of_two(rank: int) -> None:
     frames = five_clips()
     for border in (6, 9, 20):  # between clips, within clip c, and nothing for the second process
         share = part(frames, slice(0, border) if rank == 0 else slice(border, 20))
@@ -165,11 +162,10 @@ def _on_one_of_two(rank: int, path: str) -> None:
         value, missing = whole.per_frame(frames)
         torch.testing.assert_close(distance.compute(), value.nanmean(), rtol=1e-12, atol=0)
         assert missing.any()
-    dist.destroy_process_group()
 
 
-def test_two_processes_identify_among_all_clips(tmp_path) -> None:
-    mp.spawn(_on_one_of_two, (str(tmp_path / "store"),), nprocs=2)
+def test_two_processes_identify_among_all_clips(on_two_processes) -> None:
+    on_two_processes(on_one_of_two)
 
 
 def test_nobody_found_gives_nan_and_a_count() -> None:

@@ -9,8 +9,6 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
-import torch.distributed as dist
-import torch.multiprocessing as mp
 from scenes import CLIPS, SIZE, FakeFaces, FakeIdentity, FakeMatte, FakePoints, clip, joined, part
 
 from animate.errors import UserError
@@ -254,8 +252,7 @@ def everything() -> Scorer:
     return Scorer(metrics, Annotators({"pose": FakePoints()}, FakeIdentity(), FakeMatte()))
 
 
-def _on_one_of_two(rank: int, path: str, whole) -> None:
-    dist.init_process_group("gloo", init_method=f"file://{path}", rank=rank, world_size=2)
+def on_one_of_two(rank: int, whole) -> None:
     scorer = everything()
     for name in list(CLIPS)[rank::2]:  # three clips and two: shards are not padded
         scorer.update(clip(name, CLIPS[name]))
@@ -264,16 +261,15 @@ def _on_one_of_two(rank: int, path: str, whole) -> None:
     if rank == 0:  # the other process has no clip at all
         alone.update(clip("a", 4))
     assert alone.compute().rows[MODEL]["identification"].value == 1
-    dist.destroy_process_group()
 
 
-def test_two_processes_say_the_same_as_one(tmp_path) -> None:
+def test_two_processes_say_the_same_as_one(on_two_processes) -> None:
     one = everything()
     for name, frames in CLIPS.items():
         one.update(clip(name, frames))
     whole = one.compute(skipped=["0: broken", "1: broken"])
     assert whole.rows[MODEL]["aed"].missing > 0
-    mp.spawn(_on_one_of_two, (str(tmp_path / "store"), whole), nprocs=2)
+    on_two_processes(on_one_of_two, whole)
 
 
 def test_memory_does_not_grow_with_the_frames() -> None:
