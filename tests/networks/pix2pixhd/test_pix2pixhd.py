@@ -82,8 +82,17 @@ def test_an_enhancer_sees_the_fine_picture_and_the_global_part_the_halved_one():
 @pytest.mark.parametrize(("size", "enhancers"), [((30, 32), 0), ((32, 36), 1)])
 def test_sizes_that_do_not_halve_are_refused(size, enhancers):
     generator = Generator(3, 3, 8, 2, 1, enhancers)
-    with pytest.raises(UserError, match=rf"multiples of {generator.multiple}, not {size[0]} x {size[1]}"):
+    told = rf"multiples of {generator.multiple} and at least \d+, not {size[0]} x {size[1]}"
+    with pytest.raises(UserError, match=told):
         generator(torch.zeros(1, 3, *size))
+
+
+@pytest.mark.parametrize(("depth", "enhancers", "smallest"), [(0, 0, 4), (1, 0, 4), (3, 0, 16), (2, 2, 32)])
+def test_the_smallest_size_can_be_trained_on_and_a_smaller_one_is_refused(depth, enhancers, smallest):
+    generator = Generator(3, 3, 8, depth, 1, enhancers, 1).train()
+    generator(torch.rand(1, 3, smallest, smallest)).sum().backward()
+    with pytest.raises(UserError, match=f"at least {smallest}"):
+        generator(torch.rand(1, 3, smallest, smallest // 2))
 
 
 def test_a_width_that_cannot_be_halved_is_refused():

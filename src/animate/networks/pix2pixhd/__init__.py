@@ -12,7 +12,7 @@ face. In a training step with networks ``n`` and discriminator ``d``::
 
 The global part is ``n.generator.trunk``: ``freeze: [networks.generator.trunk]`` holds it still. With
 ``n.recompute()`` the blocks are computed again in the backward pass instead of being kept. Height and width
-must be multiples of ``n.generator.multiple``.
+must be multiples of ``n.generator.multiple`` and at least ``n.generator.smallest``.
 
 The published GlobalGenerator is a ``Generator`` without enhancers, the published LocalEnhancer one with.
 """

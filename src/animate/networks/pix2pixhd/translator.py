@@ -111,6 +111,8 @@ class Translator(nn.Module):
             raise UserError(f"width {width} cannot be halved {enhancers} times, once for each local enhancer")
         widths = [width // 2 ** (number + 1) for number in range(enhancers)]
         self.multiple = 2 ** (depth + enhancers)
+        # Mirroring three pixels at the border takes four, one takes two, and so does a norm over pixels.
+        self.smallest = 2**enhancers * max(4, 2 * 2**depth)
         self.trunk = Trunk(in_channels, width, depth, blocks, norm)
         self.enhancers = nn.ModuleList(
             Enhancer(in_channels, narrower, enhancer_blocks, norm) for narrower in widths
@@ -129,7 +131,7 @@ class Translator(nn.Module):
         """``(B, in_channels, H, W)`` to ``(B, out_channels, H, W)`` in [-1, 1], at least float32.
 
         Raises:
-            UserError: height or width is no multiple of ``self.multiple``.
+            UserError: height or width is no multiple of ``self.multiple``, or less than ``self.smallest``.
 
         """
         self._check_size(x)
@@ -143,8 +145,11 @@ class Translator(nn.Module):
 
     def _check_size(self, x: Tensor) -> None:
         height, width = x.shape[-2:]
-        if height % self.multiple or width % self.multiple:
-            raise UserError(f"height and width must be multiples of {self.multiple}, not {height} x {width}")
+        if height % self.multiple or width % self.multiple or min(height, width) < self.smallest:
+            raise UserError(
+                f"height and width must be multiples of {self.multiple} and at least {self.smallest}, "
+                f"not {height} x {width}"
+            )
 
 
 class Generator(Translator):
