@@ -9,29 +9,15 @@ import torch
 import yaml
 from safetensors.torch import load_file
 
+import small
 from animate import checkpoints
 from animate.errors import UserError
-from animate.networks.fomm import Discriminator, FirstOrderModel
+from animate.networks.fomm import Discriminator
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 GOLDEN = Path(__file__).parents[1] / "golden"
-TINY = {
-    "image_size": 32,
-    "num_keypoints": 3,
-    "motion_size": 16,
-    "keypoint_width": 4,
-    "keypoint_max_width": 8,
-    "keypoint_depth": 2,
-    "motion_width": 4,
-    "motion_max_width": 8,
-    "motion_depth": 2,
-    "generator_width": 4,
-    "generator_max_width": 8,
-    "generator_depth": 1,
-    "generator_blocks": 1,
-}
 
 
 class Module(torch.nn.Module):
@@ -39,7 +25,7 @@ class Module(torch.nn.Module):
 
     def __init__(self, discriminator: dict[str, Any] | None = None, **networks: Any) -> None:
         super().__init__()
-        self.networks = FirstOrderModel(**(TINY | networks))
+        self.networks = small.networks(**networks)
         arguments = {"num_keypoints": 3, "width": 4, "max_width": 8, "depth": 2}
         self.discriminator = None if discriminator is None else Discriminator(**(arguments | discriminator))
 

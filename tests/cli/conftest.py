@@ -11,36 +11,20 @@ import pytest
 import torch
 
 from animate import checkpoints
-from animate.networks.fomm import FirstOrderModel
 from animate.video.encode import VideoWriter
 from animate.video.image import write_image
+from small import networks
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
-
-TINY = {
-    "image_size": 32,
-    "num_keypoints": 5,
-    "motion_size": 16,
-    "keypoint_width": 4,
-    "keypoint_max_width": 8,
-    "keypoint_depth": 2,
-    "motion_width": 4,
-    "motion_max_width": 8,
-    "motion_depth": 2,
-    "generator_width": 4,
-    "generator_max_width": 8,
-    "generator_depth": 1,
-    "generator_blocks": 1,
-}
 
 
 @pytest.fixture(scope="session")
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tiny model with random weights, in a self-describing file."""
     torch.manual_seed(3)
-    model = FirstOrderModel(**TINY)
+    model = networks(num_keypoints=5)
     with torch.no_grad():
         model.keypoint_detector.heatmap.weight.mul_(20)
     path = tmp_path_factory.mktemp("models") / "tiny.ckpt"

@@ -10,7 +10,7 @@ import pytest
 import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
-from small import batch, discriminator, module
+from fomm_parts import batch, discriminator, module
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 

@@ -3,7 +3,7 @@ import copy
 import pytest
 import pytorch_lightning as pl
 import torch
-from small import KEYPOINTS, batch, discriminator, module
+from fomm_parts import KEYPOINTS, batch, discriminator, module
 from torch.utils.data import DataLoader
 
 from animate.errors import UserError
@@ -14,6 +14,7 @@ from animate.losses.perceptual import PerceptualLoss
 from animate.modules.fomm import FOMM, LossWeights
 from animate.networks.vgg import vgg19_random
 from animate.ops.transform import RandomTransform
+from small import networks
 
 
 def total(terms) -> torch.Tensor:
@@ -267,8 +268,6 @@ def test_lightning_trains_validates_and_tests_it():
     ],
 )
 def test_what_cannot_be_trained_is_refused_in_one_line(arguments, message):
-    from small import networks
-
     defaults = {
         "loss_weights": LossWeights(generator_gan=0.0),
         "perceptual": PerceptualLoss(vgg19_random(0, 32), 1),

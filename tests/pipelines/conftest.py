@@ -6,32 +6,18 @@ import numpy as np
 import pytest
 import torch
 
-from animate.networks.fomm import FirstOrderModel
+import small
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-TINY = {
-    "image_size": 32,
-    "num_keypoints": 5,
-    "motion_size": 16,
-    "keypoint_width": 4,
-    "keypoint_max_width": 8,
-    "keypoint_depth": 2,
-    "motion_width": 4,
-    "motion_max_width": 8,
-    "motion_depth": 2,
-    "generator_width": 4,
-    "generator_max_width": 8,
-    "generator_depth": 1,
-    "generator_blocks": 1,
-}
+    from animate.networks.fomm import FirstOrderModel
 
 
 def tiny_model(jacobian: str = "per_keypoint") -> FirstOrderModel:
     """A real model, small, with random weights that react to their input."""
     torch.manual_seed(7)
-    model = FirstOrderModel(**TINY, jacobian=jacobian)
+    model = small.networks(num_keypoints=5, jacobian=jacobian)
     with torch.no_grad():
         model.keypoint_detector.heatmap.weight.mul_(20)  # keypoints that differ from frame to frame
         if model.keypoint_detector.jacobian is not None:

@@ -13,15 +13,9 @@ from toy import ToyData, ToyModule
 
 from animate.losses.perceptual import PerceptualLoss
 from animate.modules.fomm import FOMM, LossWeights
-from animate.networks.fomm import Discriminator, FirstOrderModel
+from animate.networks.fomm import Discriminator
 from animate.networks.vgg import vgg19_random
-
-WIDTHS = {
-    f"{part}_{kind}": value
-    for part in ("keypoint", "motion", "generator")
-    for kind, value in (("width", 4), ("max_width", 8), ("depth", 2))
-}
-
+from small import networks
 
 CASES = ("no_gan", "frozen", "all")
 
@@ -30,7 +24,7 @@ def fomm(case: str) -> FOMM:
     torch.manual_seed(0)
     gan = 0.0 if case == "no_gan" else 1.0
     return FOMM(
-        FirstOrderModel(image_size=32, motion_size=32, num_keypoints=3, generator_blocks=1, **WIDTHS),
+        networks(),
         None if case == "no_gan" else Discriminator(num_keypoints=3, width=4, max_width=8, depth=2),
         PerceptualLoss(vgg19_random(width_divisor=16), scales=1),
         LossWeights(generator_gan=gan),

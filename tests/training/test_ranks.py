@@ -16,7 +16,7 @@ from ranks import CASES, digests, fomm, toy_run
 def two_ranks(tmp_path_factory) -> Path:
     """The folder in which each of two ranks has written down its trainings, all from one start of both."""
     folder = tmp_path_factory.mktemp("two_ranks")
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(sys.path)}
     command = [sys.executable, str(Path(__file__).with_name("ranks.py")), str(folder)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 0, done.stderr[-3000:]

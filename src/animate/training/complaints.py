@@ -58,7 +58,8 @@ def explain(error: BaseException, config_name: str) -> str | None:
     if isinstance(error, torch.OutOfMemoryError):
         return "out of GPU memory: set a higher trainer.accumulate_grad_batches, or a smaller data.batch_size"
     if isinstance(error, OSError) and error.errno in _DISK_ERRORS:
-        return _one_line(f"cannot write {os.fsdecode(error.filename or 'a file')}: {error.strerror}")
+        what = os.fsdecode(error.filename or "a file of the run")
+        return _one_line(f"cannot write {what}: {error.strerror}; make room, or set paths.outputs")
     return None
 
 

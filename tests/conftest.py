@@ -1,3 +1,5 @@
+"""What all tests share; ``tests/`` is where helpers such as ``small`` are imported from."""
+
 import pytest
 import torch
 

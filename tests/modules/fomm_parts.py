@@ -6,28 +6,12 @@ import torch
 
 from animate.losses.perceptual import PerceptualLoss
 from animate.modules.fomm import FOMM, LossWeights
-from animate.networks.fomm import Discriminator, FirstOrderModel
+from animate.networks.fomm import Discriminator
 from animate.networks.vgg import vgg19_random
 from animate.types import Batch
+from small import networks
 
 KEYPOINTS = 3
-
-
-def networks(**arguments) -> FirstOrderModel:
-    slim = {
-        "num_keypoints": KEYPOINTS,
-        "motion_size": 16,
-        "keypoint_width": 4,
-        "keypoint_max_width": 8,
-        "keypoint_depth": 2,
-        "motion_width": 4,
-        "motion_max_width": 8,
-        "motion_depth": 2,
-        "generator_width": 4,
-        "generator_max_width": 8,
-        "generator_blocks": 1,
-    }
-    return FirstOrderModel(64, **(slim | arguments))
 
 
 def discriminator(**arguments) -> Discriminator:
@@ -39,7 +23,8 @@ def module(seed: int = 0, judge: Discriminator | None = None, **arguments) -> FO
     torch.manual_seed(seed)
     weights = arguments.pop("loss_weights", LossWeights(generator_gan=0.0 if judge is None else 1.0))
     perceptual = PerceptualLoss(vgg19_random(0, 32), scales=2)
-    return FOMM(networks(**arguments.pop("networks", {})), judge, perceptual, weights, **arguments)
+    model = networks(image_size=64, **arguments.pop("networks", {}))
+    return FOMM(model, judge, perceptual, weights, **arguments)
 
 
 def batch(size: int = 2, frames: int = 2, seed: int = 0) -> Batch:
