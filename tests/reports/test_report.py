@@ -210,6 +210,36 @@ def test_the_best_of_a_line_follows_the_direction():
     assert best == ["model", "copy first frame"]
 
 
+def test_the_previous_frame_is_no_rival():
+    made = outcome({"a": {"l1": 0.1, "psnr": 20.0}})
+    made.rows["previous_frame"] = {"l1": Summary(0.01, 0.01, 0.01, 10, 0)}
+    best = [
+        cell["data-row"]
+        for cell in Page(report_page(made, None, "")).all("td")
+        if cell.get("class") == "best"
+    ]
+    assert best == ["model", "copy first frame"]
+
+
+def test_a_reason_that_several_metrics_share_is_told_once():
+    reasons = {"fid": "no weights", "csim": "no back-end", "kid": "no weights"}
+    page = Page(report_page(outcome({"a": {"l1": 0.1, "psnr": 20.0}}, unavailable=reasons), None, ""))
+    start = page.texts.index("fid")
+    assert page.texts[start : start + 5] == ["fid", "kid", "no weights", "csim", "no back-end"]
+    assert page.texts.count("no weights") == 1
+
+
+def test_flat_facts_stand_in_a_line():
+    facts = {
+        "codec": {"target": ["h264", "vp9"], "prediction": "none"},
+        "annotate": {"landmarks": "dlib", "pose": None},
+        "mask": {"person": None},
+    }
+    made = outcome({"a": {"l1": 0.1, "psnr": 20.0}}, provenance=facts)
+    texts = Page(report_page(made, None, "")).texts
+    assert {"target: h264, vp9; prediction: none", "landmarks: dlib", "–"} <= set(texts)
+
+
 def test_a_metric_that_says_nothing_of_a_row_has_an_empty_cell():
     made = outcome({"a": {"l1": 0.1, "psnr": 20.0}})
     del made.rows["copy_first_frame"]["psnr"]

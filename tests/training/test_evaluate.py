@@ -162,6 +162,8 @@ def test_puppets_bring_their_back_ends_and_true_mattes(checkpoint) -> None:
     assert evaluation.unavailable == {}
     assert evaluation.rows[MODEL]["l1_inside_person"].frames == 8
     assert evaluation.provenance["codec"]["target"] == ["drawn"]
+    used = {task: name for task, name in evaluation.provenance["annotate"].items() if name}
+    assert used == {"puppet": "puppet", "identity": "puppet"}
 
 
 def test_what_lacks_a_back_end_is_listed_with_the_reason(checkpoint, capfd) -> None:

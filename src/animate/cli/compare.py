@@ -18,7 +18,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     """Declare the arguments; nothing heavy is imported for that."""
     about = "put evaluations into one table, with differences over the same clips"
     parser = subparsers.add_parser(
-        "compare", help=about, description=f"{about.capitalize()} (docs/reports.md)."
+        "compare", help=about, description=f"{about.capitalize()} (docs/evaluation.md)."
     )
     parser.add_argument(
         "runs",

@@ -116,11 +116,10 @@ def _check_size(networks: FirstOrderModel, size: int) -> None:
 
 def _annotators(config: DictConfig, data: VideoDataModule) -> Annotators:
     """Make the back-ends; puppets are read by their own unless others are named."""
-    names: dict[str, Any] = {str(key): value for key, value in config.annotate.items()}
     if isinstance(data.index, PuppetIndex):
-        own = {"puppet": "puppet", "identity": "puppet"}
-        names |= {key: name for key, name in own.items() if names[key] is None}
-    return make_annotators(**names)
+        for task in ("puppet", "identity"):
+            config.annotate[task] = config.annotate[task] or "puppet"
+    return make_annotators(**config.annotate)
 
 
 def _metrics(config: DictConfig, networks: FirstOrderModel, annotators: Annotators) -> MetricSet:
