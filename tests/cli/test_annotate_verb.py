@@ -16,7 +16,7 @@ from animate.cli import main
 from animate.data.export import export
 from animate.data.synthetic import PuppetIndex
 from animate.sidecars import Sidecar
-from animate.video.image import read_image
+from animate.video.image import read_image, write_image
 
 FRAMES = 6
 
@@ -67,7 +67,8 @@ def test_the_sheet_is_a_picture_and_its_place_is_told(annotate, drawn, tmp_path)
     assert f"look at {tmp_path / 'sheet.png'}" in printed.out
     sheet = read_image(tmp_path / "sheet.png")
     assert sheet.shape[0] > 3 * 200
-    assert ((sheet == (60, 220, 90)).all(axis=2)).sum() > 100  # limbs are drawn
+    green = (np.abs(sheet.astype(int) - (60, 220, 90)) < 40).all(axis=2)  # lines are smooth at their edges
+    assert green.sum() > 1000  # limbs are drawn
     _, printed = annotate("landmarks", drawn[0], "--backend", "puppet")
     usual = tmp_path / "cache" / "animate" / "annotations" / "sheets" / "puppets.landmarks.puppet.png"
     assert f"look at {usual}" in printed.out
@@ -80,7 +81,7 @@ def test_done_before_and_overwrite(annotate, drawn, tmp_path):
     times = [path.stat().st_mtime_ns for path in sidecars(tmp_path / "out")]
     code, printed = annotate(*arguments)
     assert code == 0
-    assert "3 clips were done before" in printed.out
+    assert "done before: 3 clips" in printed.out
     assert [path.stat().st_mtime_ns for path in sidecars(tmp_path / "out")] == times
     _, printed = annotate(*arguments, "--overwrite")
     assert "done before" not in printed.out
@@ -135,20 +136,69 @@ def test_a_changed_clip_is_annotated_anew_and_said_so(annotate, copied):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("landmarks", "{here}", "--backend", "nobody"), "no back-end 'nobody'"),
+        (("landmarks", "{here}/still.png", "--backend", "nobody"), "no back-end 'nobody'"),
         (("smiles", "{here}", "--backend", "puppet"), "invalid choice"),
         (("landmarks", "{here}/none", "--backend", "puppet"), "no such file or folder"),
-        (("landmarks", "{here}"), "--backend"),
+        (("landmarks", "{here}"), "either --backend NAME or --import FILES"),
+        (
+            ("pose", "{here}", "--backend", "puppet", "--import", "{here}"),
+            "either --backend NAME or --import",
+        ),
+        (("faces", "{here}/still.png", "--import", "{here}"), "cannot be imported, only pose and mattes"),
+        (("pose", "{here}/still.png", "--import", "{here}/no"), "{here}/no: no such file or folder"),
         (("landmarks", "{here}", "--backend", "puppet", "--sheet", "{here}/no/s.png"), "does not exist"),
+        (
+            ("pose", "{here}/still.png", "--backend", "puppet", "--sheet", "{here}/s.mp4"),
+            "end the name in .png",
+        ),
         (("landmarks", "{here}/empty.mp4", "--backend", "puppet"), "is empty (0 bytes)"),
+        (
+            ("landmarks", "{here}/bad", "--backend", "puppet"),
+            "none of its 1 clips can be read; the first: a.mp4",
+        ),
+        (
+            ("landmarks", "{here}/nothing", "--backend", "puppet"),
+            "no video, folder of frames or picture in it",
+        ),
+        (("pose", "{here}/cut.png", "--backend", "puppet"), "pose: cut.png: "),
+        (("pose", "{here}/still.png", "--backend", "puppet", "--output", "{here}/still.png"), "File exists"),
+        (
+            ("pose", "{here}/still.png", "--backend", "puppet", "--output", "/proc/none"),
+            "/proc/none cannot be",
+        ),
+        (
+            ("pose", "{here}", "--backend", "puppet", "--output", "{here}/out"),
+            "name a folder outside, or beside",
+        ),
     ],
 )
 def test_bad_input_is_one_line(annotate, tmp_path, arguments, message):
-    (tmp_path / "empty.mp4").touch()
+    for folder in ("bad", "nothing"):
+        (tmp_path / folder).mkdir()
+    for empty in ("empty.mp4", "bad/a.mp4"):
+        (tmp_path / empty).touch()
+    write_image(tmp_path / "still.png", np.zeros((32, 48, 3), np.uint8))
+    content = (tmp_path / "still.png").read_bytes()
+    (tmp_path / "cut.png").write_bytes(content[: len(content) // 2])
     code, printed = annotate(*(part.format(here=tmp_path) for part in arguments))
     assert code == 2
-    assert message in printed.err
+    assert message.format(here=tmp_path) in printed.err
     assert len(printed.err.splitlines()) == 1
+    assert not sidecars(tmp_path)
+
+
+def test_what_a_killed_run_left_is_swept(annotate, drawn, tmp_path):
+    out = tmp_path / "out"
+    out.mkdir()
+    old, young, other = (
+        out / f".{name}.part{end}" for name, end in (("a", ".npz"), ("b", ".npz"), ("c", ""))
+    )
+    for path in (old, young, other):
+        path.touch()
+    for path in (old, other):
+        os.utime(path, (0, 0))
+    assert annotate("landmarks", drawn[0], "--backend", "puppet", "--output", out)[0] == 0
+    assert (old.exists(), young.exists(), other.exists()) == (False, True, True)
 
 
 def children(pid):
@@ -193,5 +243,5 @@ def test_a_stopped_run_leaves_nobody_behind_and_goes_on(tmp_path, number, code):
     done = len(sidecars(out))
     assert 1 <= done < 8
     again = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
-    assert int(re.search(r"(\d+) clips were done before", again.stdout)[1]) >= done
+    assert int(re.search(r"done before: (\d+) clip", again.stdout)[1]) >= done
     assert len(sidecars(out)) == 8

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from fractions import Fraction
 from types import SimpleNamespace
 
@@ -145,17 +146,18 @@ def test_each_frame_shows_its_figure_whole_at_one_scale(crop, video):
             nearest = min(places(number), key=lambda place: abs(place[0] - left) + abs(place[1] - top))
             assert is_red(frame.image).sum() == pytest.approx((SIDE * scale) ** 2, rel=0.2)
             rows, columns = np.nonzero(is_red(frame.image))
-            assert columns.mean() == pytest.approx((nearest[0] + SIDE / 2 - left) * scale, abs=1.5)
-            assert rows.mean() == pytest.approx((nearest[1] + SIDE / 2 - top) * scale, abs=1.5)
+            # The first column's centre is half a pixel from the edge.
+            assert columns.mean() + 0.5 == pytest.approx((nearest[0] + SIDE / 2 - left) * scale, abs=1.5)
+            assert rows.mean() + 0.5 == pytest.approx((nearest[1] + SIDE / 2 - top) * scale, abs=1.5)
 
 
 def test_the_manifest_is_a_data_set(crop, video):
     done = crop(video)
-    index = ManifestIndex(done.folder / "manifest.csv")
-    assert {split: len(index.clips(split)) for split in ("train", "test")} == {"train": 2, "test": 1}
-    assert {clip.subject for clip in index.clips("train")} == {"talk.mp4"}
     names = sorted(path.name for path in done.folder.iterdir())
     assert names == ["contact_sheet.png", "crops.csv", "manifest.csv", "test", "train"]
+    index = ManifestIndex(done.folder / "manifest.csv")
+    assert {split: len(index.clips(split)) for split in ("train", "test")} == {"train": 2, "test": 1}
+    assert {clip.subject for clip in index.clips("train")} == {"talk"}
 
 
 def test_a_smooth_square_keeps_the_figure_in_its_middle(crop, video):
@@ -181,7 +183,7 @@ def test_nothing_is_overwritten_and_boxes_are_found_once(crop, video):
     assert Reds.looked_at == COUNT
     narrower = crop(video, "--margin", "0.1", "--overwrite")
     assert narrower.code == 0
-    assert "1 clips were done before" in narrower.out
+    assert "done before: 1 clip\n" in narrower.out
     assert Reds.looked_at == COUNT
     assert not list(narrower.folder.parent.glob(".*"))
 
@@ -197,7 +199,7 @@ def test_what_is_short_small_or_cut_is_reported(crop, tmp_path):
     kept = [row for row in done.rows if row["clip"]]
     (left_out,) = [row for row in done.rows if not row["clip"]]
     assert left_out["notes"] == "too short: 0.36 s"
-    assert "left out: edge.mp4, 1.24 s: too short: 0.36 s" in done.out
+    assert f"left out: {path}, 1.24 s: too short: 0.36 s" in done.out
     assert "cut: at the edge of the picture in 100% of its frames" in kept[0]["notes"]
     assert "small: 48 pixels enlarged to 64" in kept[0]["notes"]
     assert "none is held out" in done.out
@@ -205,7 +207,7 @@ def test_what_is_short_small_or_cut_is_reported(crop, tmp_path):
         path, "--min-size", "30", output="large", backend=("--backend", "reds", "--min-size", "30")
     )
     assert too_small.code == 2
-    assert "too small: 24 pixels" in too_small.err
+    assert re.search(r"the first is too small: 2[2-6] pixels", too_small.err)
     assert not too_small.folder.exists()
 
 
@@ -226,6 +228,16 @@ def test_boxes_from_a_file(crop, video, tmp_path):
     assert Reds.looked_at == 0
 
 
+def test_what_a_box_has_outside_of_the_picture_is_cut_off(crop, video, tmp_path):
+    file = tmp_path / "boxes.json"
+    file.write_text(json.dumps([{"box": [60, -1e9, 2e9, 2e9]}]))
+    done = crop(video, "--margin", "0", backend=("--boxes", file))
+    assert done.code == 0, done.err
+    (row,) = done.rows
+    assert [float(row[name]) for name in ("box", "left", "top", "side")] == [96, 60, -2, 100]
+    assert "cut: at the edge of the picture in 100% of its frames" in row["notes"]
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
@@ -235,6 +247,8 @@ def test_boxes_from_a_file(crop, video, tmp_path):
         ('[{"box": [1, 2, 3]}]', "the list, entry 0: is not like"),
         ('[{"box": [1, 2, 3, -4]}]', "shows nothing of a picture of 160x96"),
         ('[{"box": [500, 2, 30, 40]}]', "shows nothing"),
+        ('[{"box": [10, 2, NaN, 40]}]', "shows nothing"),
+        ('[{"box": [10, 2, 1%s, 40]}]' % ("0" * 400), "is not like"),
         ('[{"frame": 100, "box": [1, 2, 3, 4]}]', "not within the clip's 100"),
         ('[{"frame": "0", "box": [1, 2, 3, 4]}]', "not within the clip's 100"),
         ('[{"frames": 4, "box": [1, 2, 3, 4]}]', "not within the clip's 100"),
@@ -319,7 +333,8 @@ def test_what_cannot_be_read_does_not_stop_the_others(crop, video, tmp_path):
         (("--margin", "-1"), "--margin"),
         (("--test-share", "1"), "--test-share"),
         (("--min-length", "nan"), "--min-length"),
-        (("--size", "65"), "even"),
+        (("--size", "65"), "an even number from 16 to 4096"),
+        (("--size", "100000"), "an even number from 16 to 4096"),
         (("--backend", "nobody"), "no back-end 'nobody'; known are: "),
         (("--boxes", "boxes.json"), "either --boxes FILE or --backend NAME"),
         (("--fixed", "--smooth"), "not allowed with"),
@@ -342,7 +357,7 @@ def test_nobody_to_be_seen(crop, tmp_path):
             writer.write(picture(number, []))
     done = crop(path)
     assert done.code == 2
-    assert "no figure was found in 1 clips" in done.err
+    assert "no figure was found in 1 clip\n" in done.err
     assert not done.folder.exists()
 
 

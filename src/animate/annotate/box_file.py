@@ -2,7 +2,8 @@
 
 ``{"clip name": [entry, ...], ...}``, or the list alone where there is one clip. An entry is
 ``{"box": [x, y, width, height]}`` in pixels of the upright picture, with ``"frame": n``, or
-``"frames": [first, stop]`` (stop not included), or neither for all frames.
+``"frames": [first, stop]`` (stop not included), or neither for all frames. What lies outside of the picture
+is cut off.
 """
 
 from __future__ import annotations
@@ -78,12 +79,12 @@ def _some(names: Mapping[str, Any]) -> str:
 def _box(entry: Any, size: tuple[int, int], where: str) -> list[float]:
     try:
         left, top, width, height = (float(value) for value in entry["box"])
-    except (TypeError, KeyError, ValueError):
+    except (TypeError, KeyError, ValueError, OverflowError):
         raise UserError(f"{where}: is not like {_ENTRY}") from None
-    inside = left < size[1] and top < size[0] and left + width > 0 and top + height > 0
-    if not (width > 0 and height > 0 and inside):
+    corners = [max(left, 0.0), max(top, 0.0), min(left + width, size[1]), min(top + height, size[0])]
+    if not (corners[0] < corners[2] and corners[1] < corners[3]):
         raise UserError(f"{where}: the box {entry['box']} shows nothing of a picture of {size[1]}x{size[0]}")
-    return [left, top, left + width, top + height]
+    return corners
 
 
 def _frames(entry: dict[str, Any], count: int, where: str) -> range:

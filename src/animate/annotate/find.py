@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from animate.data.clips import ExcerptSource, StripSource
 from animate.data.frame_files import is_picture, list_frames, upright_size
-from animate.data.index import Clip, FolderIndex
+from animate.data.index import Clip, FolderIndex, NoClipsError
 from animate.data.layouts import PICTURE_FPS, Container, FrameFolder, Layout, NotAStripError, Strip, layout_of
 from animate.data.manifest import ManifestIndex
 from animate.errors import UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
 LISTS = frozenset({".csv", ".jsonl", ".ndjson", ".json"})
@@ -53,7 +53,10 @@ def _in_folder(folder: Path) -> Places:
         others = [p for p in paths if layout_of(p, Strip()) is not None and not is_picture(p.name)]
         if not others and not any(map(_is_strip, list_frames(folder))):
             return Places([_clip(folder, FrameFolder())], [])
-    index = FolderIndex(folder, max_broken_share=1.0, flat="test")
+    try:
+        index = FolderIndex(folder, max_broken_share=1.0, flat="test")
+    except NoClipsError as error:
+        raise UserError(_no_clips(folder, error.problems)) from error
     several = len(index.splits) > 1
     clips = [
         replace(clip, name=f"{split}/{clip.name}" if several else clip.name)
@@ -61,6 +64,12 @@ def _in_folder(folder: Path) -> Places:
         for clip in part
     ]
     return Places(_each_once(clips), list(index.problems))
+
+
+def _no_clips(folder: Path, problems: Sequence[str]) -> str:
+    if not problems:
+        return f"{folder}: no video, folder of frames or picture in it; check the name"
+    return f"{folder}: none of its {len(problems)} clips can be read; the first: {problems[0]}"
 
 
 def _is_strip(path: Path) -> bool:

@@ -43,6 +43,8 @@ class Recorder(Protocol):
 class PointRecorder:
     """Points of the main figure; grows by less than a kilobyte per frame."""
 
+    ARRAYS = ("points", "found", "score")
+
     def __init__(self, backend: PointFinder, num_frames: int) -> None:
         self._backend, self._num_frames = backend, num_frames
         self.layout = backend.layout
@@ -51,7 +53,7 @@ class PointRecorder:
     def add(self, batch: Batch, writer: SidecarWriter) -> int:  # noqa: ARG002
         """See :class:`Recorder`."""
         pose = self._backend(batch.frames)
-        for name in ("points", "found", "score"):
+        for name in self.ARRAYS:
             values = getattr(pose, name)
             _rows(self._arrays, name, self._num_frames, values)[batch.numbers] = values
         return int(pose.found.any(axis=1).sum())
@@ -120,12 +122,16 @@ class MatteRecorder:
     def add(self, batch: Batch, writer: SidecarWriter) -> int:
         """See :class:`Recorder`."""
         mattes = self._backend(batch.frames)
-        for number, matte in zip(batch.numbers, mattes, strict=True):
-            writer.add(matte_name(number), np.rint(matte.clip(0, 1) * 255).astype(np.uint8))
-        return int((mattes > _ON_FIGURE).any(axis=(1, 2)).sum())
+        return sum(add_matte(writer, n, matte) for n, matte in zip(batch.numbers, mattes, strict=True))
 
     def finish(self, writer: SidecarWriter) -> None:
         """See :class:`Recorder`."""
+
+
+def add_matte(writer: SidecarWriter, number: int, matte: NDArray[np.float32]) -> bool:
+    """Write the matte (H, W) of a frame; tell whether there is a figure in it."""
+    writer.add(matte_name(number), np.rint(matte.clip(0, 1) * 255).astype(np.uint8))
+    return bool((matte > _ON_FIGURE).any())
 
 
 def _rows(arrays: dict[str, NDArray[Any]], name: str, count: int, values: NDArray[Any]) -> NDArray[Any]:

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from animate.annotate.frames import ClipFrames, batched
 from animate.annotate.kinds import KINDS
-from animate.data.annotations import content_of
+from animate.data.annotations import content_of as content_of  # pipelines name contents as we do
 from animate.errors import UserError
 from animate.sidecars import Header, Key, Sidecar, SidecarError, place, write_sidecar
+from animate.video.atomic import explain
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator
     from pathlib import Path
 
     from animate.annotate.kinds import Kind
     from animate.annotate.protocols import Backend
     from animate.data.index import Clip
+    from animate.sidecars import SidecarWriter
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,35 +79,65 @@ class ClipAnnotator:
 
         """
         key = Key(self.kind.name, self.backend.name, self.backend.version, content_of(clip.path))
-        target = place(key, clip.path, self._folder)
-        header, stale = _existing(target, key)
-        if header is not None and not self._overwrite:
-            yield clip.num_frames
-            return Annotated(target, header, done_before=True)
-        if self._folder is not None:
-            with suppress(OSError):  # writing says why, if this does not work
-                self._folder.mkdir(parents=True, exist_ok=True)
-        header = yield from self._write(clip, key, target)
-        return Annotated(target, header, done_before=False, stale=stale)
+        write = partial(self._write, clip, key)
+        return (yield from into_sidecar(key, clip, self._folder, self._overwrite, write))
 
-    def _write(self, clip: Clip, key: Key, target: Path) -> Generator[int, None, Header]:
+    def _write(self, clip: Clip, key: Key, writer: SidecarWriter) -> Generator[int, None, Header]:
         found, seen = 0, 0
         size = clip.size
         frames = ClipFrames(clip)
-        with write_sidecar(target) as writer:
-            recorder = self.kind.record(self.backend, clip.num_frames)
-            for batch in batched(frames.read()):
-                size = size if seen else (batch.frames.shape[1], batch.frames.shape[2])
-                found += recorder.add(batch, writer)
-                seen += len(batch.numbers)
-                yield len(batch.numbers)
-            if not seen:
-                raise UserError(f"{clip.path}: none of its {clip.num_frames} frames can be decoded")
-            recorder.finish(writer)
-            header = Header(key, clip.num_frames, size, found, recorder.layout, frames.broken)
-            writer.finish(header)
+        recorder = self.kind.record(self.backend, clip.num_frames)
+        for batch in batched(frames.read()):
+            size = size if seen else (batch.frames.shape[1], batch.frames.shape[2])
+            found += recorder.add(batch, writer)
+            seen += len(batch.numbers)
+            yield len(batch.numbers)
+        if not seen:
+            raise UserError(f"{clip.path}: none of its {clip.num_frames} frames can be decoded")
+        recorder.finish(writer)
         yield len(frames.broken)
-        return header
+        return Header(key, clip.num_frames, size, found, recorder.layout, frames.broken)
+
+
+def into_sidecar(
+    key: Key,
+    clip: Clip,
+    folder: Path | None,
+    overwrite: bool,
+    write: Callable[[SidecarWriter], Generator[int, None, Header]],
+) -> Generator[int, None, Annotated]:
+    """Write the sidecar of a clip, unless there is one that may be used; yield numbers of frames done.
+
+    Args:
+        key: what the sidecar has to agree with.
+        clip: what it belongs to.
+        folder: where it goes, by content; None: beside the clip.
+        overwrite: whether to write it in any case.
+        write: fills a new one, and yields as it goes on.
+
+    Raises:
+        UserError: it cannot be written.
+
+    """
+    target = place(key, clip.path, folder)
+    header, stale = _existing(target, key)
+    if header is not None and not overwrite:
+        yield clip.num_frames
+        return Annotated(target, header, done_before=True)
+    if folder is not None:
+        make_folder(folder)
+    with write_sidecar(target) as writer:
+        header = yield from write(writer)
+        writer.finish(header)
+    return Annotated(target, header, done_before=False, stale=stale)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder for sidecars, if there is none. Raises ``UserError`` when it cannot be made."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise explain(folder, error) from error
 
 
 def _existing(target: Path, key: Key) -> tuple[Header | None, str]:
@@ -113,7 +145,7 @@ def _existing(target: Path, key: Key) -> tuple[Header | None, str]:
     try:
         with Sidecar(target, key) as sidecar:
             return sidecar.header, ""
-    except FileNotFoundError:
-        return None, ""
+    except OSError:
+        return None, ""  # there is none; if none can be there, writing says why
     except SidecarError as error:
         return None, str(error)

@@ -30,6 +30,8 @@ CELL = (224, 224)
 ROWS, COLUMNS = 12, 6
 _BITS = 4  # OpenCV's fixed-point drawing coordinates
 _LINE, _POINT, _RIM, _MISSING = (60, 220, 90), (255, 220, 40), (20, 20, 20), (230, 60, 60)
+_DOTS = 80.0  # the extent of a figure in radii of a dot
+_LEAST_DOT, _DOT = 0.55, 1.4  # pixels
 _FAR = 2.0  # a picture spans [-1, 1]
 
 
@@ -98,10 +100,18 @@ def draw_points(sidecar: Sidecar, number: int, image: Picture) -> tuple[Picture,
     for a, b in layout.limbs if layout else ():
         if found[a] and found[b]:
             cv2.line(drawn, places[a].tolist(), places[b].tolist(), _LINE, 1, cv2.LINE_AA, _BITS)
-    for x, y in places[found].tolist():
-        for radius, colour in ((2.2, _RIM), (1.4, _POINT)):
-            cv2.circle(drawn, (x, y), round(radius * (1 << _BITS)), colour, cv2.FILLED, cv2.LINE_AA, _BITS)
+    dots = places[found].tolist()
+    radius = _radius(places[found])
+    for share, colour in ((1.6, _RIM), (1.0, _POINT)):
+        for x, y in dots:
+            cv2.circle(drawn, (x, y), round(share * radius), colour, cv2.FILLED, cv2.LINE_AA, _BITS)
     return drawn, bool(found.any())
+
+
+def _radius(places: NDArray[np.int64]) -> float:
+    """Choose the size of dots: smaller on a small figure, so that a face stays to be seen below them."""
+    extent = float(np.ptp(places, axis=0).max()) if len(places) else 0.0
+    return float(np.clip(extent / _DOTS, _LEAST_DOT * (1 << _BITS), _DOT * (1 << _BITS)))
 
 
 def draw_boxes(sidecar: Sidecar, number: int, image: Picture) -> tuple[Picture, bool]:

@@ -1,4 +1,4 @@
-"""``animate annotate KIND PATH --backend NAME``: landmarks, poses, faces, mattes into sidecars."""
+"""``animate annotate KIND PATH``: landmarks, poses, faces, mattes into sidecars, found or imported."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Mapping, Sequence
 
+    from animate.annotate.imported import ImportJob
     from animate.annotate.protocols import Backend
     from animate.annotate.runner import Annotated, Job
     from animate.annotate.workers import Done, Failed
@@ -43,7 +44,14 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         metavar="PATH",
         help="a clip, a picture, a folder of clips, a data folder, or a list",
     )
-    add_backend(parser, required=True)
+    parser.add_argument(
+        "--import",
+        dest="imported",
+        type=Path,
+        metavar="FILES",
+        help="instead of a back-end: poses or mattes of other programs, a file or a folder with one per clip",
+    )
+    add_backend(parser)
     parser.add_argument(
         "--output",
         default="",
@@ -57,11 +65,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.set_defaults(run=run)
 
 
-def add_backend(parser: argparse.ArgumentParser, required: bool) -> None:
+def add_backend(parser: argparse.ArgumentParser) -> None:
     """Declare ``--backend`` and ``--workers``."""
-    parser.add_argument(
-        "--backend", required=required, metavar="NAME", help="what finds it, such as dlib or puppet"
-    )
+    parser.add_argument("--backend", metavar="NAME", help="what finds it, such as dlib or puppet")
     parser.add_argument(
         "--workers", type=positive, metavar="N", help="clips at the same time (default: one per processor)"
     )
@@ -82,28 +88,56 @@ class Outcome:
 def run(args: argparse.Namespace) -> int:
     """Annotate, draw the sheet and say what was found."""
     from animate.annotate.find import find_clips
-    from animate.annotate.runner import Job
     from animate.cli.console import terminable
-    from animate.sidecars import cache_folder
-    from animate.video.atomic import check_target
 
-    if args.sheet is not None:
-        check_target(args.sheet, overwrite=True)
+    _check(args)
     clips, problems = find_clips(args.path)
-    folder = None if args.output == BESIDE else Path(args.output) if args.output else cache_folder()
-    job = Job(args.kind, args.backend, folder, args.overwrite)
     with terminable():
-        outcome = annotate(job, clips, args.workers)
+        outcome = annotate(_job(args, only=len(clips) == 1), clips, args.workers)
         outcome.failed[:0] = problems
         if not outcome.done:
-            raise UserError(f"{args.path}: no clip could be annotated; the first: {outcome.failed[0]}")
+            several = len(outcome.failed) > 1
+            first = f"no clip could be annotated; the first: {outcome.failed[0]}"
+            raise UserError(first if several else f"{args.kind}: {outcome.failed[0]}")
         tell(args.kind, outcome)
-        print(f"look at {_write_sheet(args, folder, outcome)}")
+        print(f"look at {_write_sheet(args, outcome)}")
     return SOMETHING_WRONG if outcome.failed else FINE
 
 
-def annotate(job: Job, clips: Sequence[Clip], workers: int | None) -> Outcome:
-    """Annotate clips in processes under a progress bar; what fails is told at once.
+def _check(args: argparse.Namespace) -> None:
+    """Raise ``UserError`` for options that make no sense, before any work is done."""
+    from animate.video.atomic import check_target
+    from animate.video.image import check_picture_name
+
+    if (args.backend is None) == (args.imported is None):
+        raise UserError("give either --backend NAME or --import FILES: where the annotations come from")
+    if args.sheet is not None:
+        check_target(args.sheet, overwrite=True)
+        check_picture_name(args.sheet)
+    folder = _folder(args)
+    if folder is not None and args.path.resolve() in folder.resolve().parents:
+        raise UserError(f"--output {folder} lies in {args.path}: name a folder outside, or beside")
+
+
+def _folder(args: argparse.Namespace) -> Path | None:
+    from animate.sidecars import cache_folder
+
+    if args.output == BESIDE:
+        return None
+    return Path(args.output) if args.output else cache_folder()
+
+
+def _job(args: argparse.Namespace, only: bool) -> Job | ImportJob:
+    from animate.annotate.imported import ImportJob
+    from animate.annotate.runner import Job
+
+    if args.imported is None:
+        return Job(args.kind, args.backend, _folder(args), args.overwrite)
+    return ImportJob(args.kind, args.imported, only, _folder(args), args.overwrite)
+
+
+def annotate(job: Job | ImportJob, clips: Sequence[Clip], workers: int | None) -> Outcome:
+    """Annotate clips in processes under a progress bar; what fails is told at once, if there are several.
 
     The back-end is made here first: what keeps it from being made stops the run before it begins.
     """
@@ -111,6 +145,7 @@ def annotate(job: Job, clips: Sequence[Clip], workers: int | None) -> Outcome:
     from animate.cli.console import bar
 
     outcome = Outcome(job().backend, clips)
+    _prepare(job.folder, clips)
     what = f"{job.kind}: 0/{len(clips)} clips"
     with (
         bar(what, sum(clip.num_frames for clip in clips)) as advance,
@@ -125,6 +160,18 @@ def annotate(job: Job, clips: Sequence[Clip], workers: int | None) -> Outcome:
     return outcome
 
 
+def _prepare(folder: Path | None, clips: Sequence[Clip]) -> None:
+    """Make the folder for sidecars, and rid the places where they go of what killed runs have left."""
+    from animate.annotate.runner import make_folder
+    from animate.sidecars import SUFFIX
+    from animate.video.atomic import sweep
+
+    if folder is not None:
+        make_folder(folder)
+    for place in {clip.path.parent for clip in clips} if folder is None else {folder}:
+        sweep(place, SUFFIX)
+
+
 def _note(outcome: Outcome, message: Done[Annotated] | Failed) -> None:
     from animate.annotate.workers import Done
 
@@ -134,21 +181,24 @@ def _note(outcome: Outcome, message: Done[Annotated] | Failed) -> None:
     clip = outcome.clips[message.item]
     reason = message.reason.removeprefix(str(clip.path)).lstrip(": ")
     outcome.failed.append(f"{clip.name}: {reason}")
-    print(f"failed: {outcome.failed[-1]}", file=sys.stderr)
+    if len(outcome.clips) > 1:
+        print(f"failed: {outcome.failed[-1]}", file=sys.stderr)
 
 
 def tell(kind: str, outcome: Outcome) -> None:
     """Print what was found, what was broken and what failed, each clip by its name."""
+    from animate.cli.console import counted
+
     every = [(outcome.clips[index], outcome.done[index]) for index in sorted(outcome.done)]
     frames = sum(done.header.num_frames for _, done in every)
     found = sum(done.header.found for _, done in every)
     name = f"{outcome.backend.name} {outcome.backend.version}"
     print(
         f"{kind} by {name}: found in {found} of {frames} frames ({found / max(1, frames):.1%}) "
-        f"of {len(every)} clips"
+        f"of {counted(len(every), 'clip')}"
     )
     if before := sum(done.done_before for _, done in every):
-        print(f"{before} clips were done before")
+        print(f"done before: {counted(before, 'clip')}")
     for clip, done in every:
         if done.stale:
             print(f"made anew: {clip.name}: {done.stale}")
@@ -167,7 +217,7 @@ def _broken(broken: Mapping[int, str]) -> str:
     return f"{shown}{more} ({broken[numbers[0]]})"
 
 
-def _write_sheet(args: argparse.Namespace, folder: Path | None, outcome: Outcome) -> Path:
+def _write_sheet(args: argparse.Namespace, outcome: Outcome) -> Path:
     from animate.annotate.kinds import KINDS as MADE
     from animate.annotate.sheet import annotation_sheet
     from animate.sidecars import cache_folder
@@ -175,7 +225,7 @@ def _write_sheet(args: argparse.Namespace, folder: Path | None, outcome: Outcome
 
     pairs = [(outcome.clips[index], outcome.done[index]) for index in sorted(outcome.done)]
     name = f"{args.path.resolve().name}.{args.kind}.{outcome.backend.name}.png"
-    target: Path = args.sheet or (folder or cache_folder()) / "sheets" / name
+    target: Path = args.sheet or (_folder(args) or cache_folder()) / "sheets" / name
     if args.sheet is None:
         target.parent.mkdir(parents=True, exist_ok=True)
     write_image(target, annotation_sheet(pairs, MADE[args.kind].draw))

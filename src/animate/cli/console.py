@@ -16,6 +16,11 @@ Item = TypeVar("Item")
 TERMINATED = 143
 
 
+def counted(number: int, what: str) -> str:
+    """Say how many there are: ``1 clip``, ``2 clips``."""
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
 def track(items: Iterable[Item], what: str, total: int | None, unit: str = "frames") -> Iterator[Item]:
     """Pass items on under a progress bar with ``unit`` per second; silent where stderr is no terminal."""
     with bar(what, total, unit) as advance:

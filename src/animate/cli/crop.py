@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 MARKER = "manifest.csv"
 FINE, SOMETHING_WRONG = 0, 1
+_SIZES = (16, 4096)
 
 
 class Subject(NamedTuple):
@@ -41,7 +42,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "crop",
         help=about,
         description=f"{about.capitalize()}, with their sound, as a data folder for training "
-        "(docs/annotation.md). Exit code 0: fine, 1: some input could not be read, 2: nothing could be done.",
+        "(docs/cropping.md). Exit code 0: fine, 1: some input could not be read, 2: nothing could be done.",
     )
     parser.add_argument(
         "inputs", type=Path, nargs="+", metavar="INPUT", help="videos, frame folders, or folders of them"
@@ -51,7 +52,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     parser.add_argument("--overwrite", action="store_true", help="replace the clips of an earlier run")
     parser.add_argument("--boxes", type=Path, metavar="FILE", help="JSON with boxes, instead of a back-end")
-    add_backend(parser, required=False)
+    add_backend(parser)
     parser.add_argument("--what", choices=tuple(WHAT), default="face", help="default face")
     _add_framing(parser)
     parser.set_defaults(run=run)
@@ -102,8 +103,8 @@ class Wanted:
             raise UserError(f"--test-share {args.test_share:g}: give a share from 0 up to 1, such as 0.1")
         if not args.min_length >= 0:
             raise UserError(f"--min-length {args.min_length:g}: give seconds, such as 1")
-        if args.size % 2:
-            raise UserError(f"--size {args.size}: give an even number, as mp4 needs one")
+        if args.size % 2 or not _SIZES[0] <= args.size <= _SIZES[1]:
+            raise UserError(f"--size {args.size}: give an even number from {_SIZES[0]} to {_SIZES[1]}")
         return cls(args.size, margin, args.smooth, args.min_size, args.min_length, args.test_share)
 
 
@@ -185,6 +186,8 @@ def _from_backend(args: argparse.Namespace, clips: list[Clip]) -> Detected:
 
 
 def _report(crops: Crops, output: Path, failed: Sequence[str]) -> None:
+    from animate.cli.console import counted
+
     for row in crops.rows:
         if row.notes:
             print(
@@ -195,7 +198,7 @@ def _report(crops: Crops, output: Path, failed: Sequence[str]) -> None:
     kept = [row for row in crops.rows if row.clip]
     seconds = sum(row.end_seconds - row.start_seconds for row in kept)
     test = sum(row.split == "test" for row in kept)
-    print(f"{output}: {len(kept)} clips, {seconds:.1f} s ({len(kept) - test} train, {test} test)")
+    print(f"{output}: {counted(len(kept), 'clip')}, {seconds:.1f} s ({len(kept) - test} train, {test} test)")
     if not test:
         print("none is held out, and training needs some: crop more inputs, or lower --min-length")
     print(f"look at {output / 'contact_sheet.png'}; train with data=manifest data.root={output}")

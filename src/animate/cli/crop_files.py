@@ -13,7 +13,7 @@ import numpy as np
 from animate.annotate.frames import ClipFrames, Clock
 from animate.annotate.sheet import CELL, bordered, rectangle
 from animate.annotate.tubes import LinkRules, link, scene_cuts
-from animate.cli.console import track
+from animate.cli.console import counted, track
 from animate.data.check import evenly
 from animate.data.layouts import VIDEO_SUFFIXES
 from animate.data.sheet import text_cell
@@ -247,6 +247,7 @@ def _values(row: Row) -> list[object]:
 
 def _why_nothing(crops: Crops, detected: Detected) -> str:
     if crops.rows:
-        return f"of {len(crops.rows)} figures none is wanted; the first is {'; '.join(crops.rows[0].notes)}"
+        first = "; ".join(crops.rows[0].notes)
+        return f"of {counted(len(crops.rows), 'figure')} none is wanted; the first is {first}"
     reasons = [*crops.failed, *detected.failed]
-    return reasons[0] if reasons else f"no figure was found in {len(detected.clips)} clips"
+    return reasons[0] if reasons else f"no figure was found in {counted(len(detected.clips), 'clip')}"

@@ -104,8 +104,9 @@ class FolderIndex:
         }
         refuse_too_many(self.problems, sum(map(len, self._clips.values())), max_broken_share, str(self.root))
         if not any(self._clips.values()):
-            raise UserError(
-                f"data.root: no clips in '{self.root}'{self._hint()}; {expected_layout(self.root)}"
+            raise NoClipsError(
+                f"data.root: no clips in '{self.root}'{self._hint()}; {expected_layout(self.root)}",
+                self.problems,
             )
 
     @property
@@ -266,6 +267,14 @@ def with_progress(items: Iterable[T], label: str, total: int, shown: bool = True
 def printable(text: str) -> str:
     """Show a file name in one line, whatever bytes it holds: with ``?`` for what cannot be shown."""
     return "".join(letter if letter.isprintable() else "?" for letter in text)
+
+
+class NoClipsError(UserError):
+    """There is no clip in a folder; ``problems`` tell what cannot be read there, each ``name: reason``."""
+
+    def __init__(self, message: str, problems: Sequence[str]) -> None:
+        super().__init__(message)
+        self.problems = tuple(problems)
 
 
 def refuse_too_many(problems: Sequence[str], num_clips: int, max_broken_share: float, where: str) -> None:

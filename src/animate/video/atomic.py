@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
-from contextlib import contextmanager
+import time
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from animate.errors import UserError
@@ -13,6 +14,8 @@ from animate.errors import UserError
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+_STILL_GROWING = 3600.0  # seconds
 
 
 def temporary_name(target: Path) -> Path:
@@ -57,6 +60,20 @@ def temporary_file(target: Path) -> Iterator[Path]:
         raise explain(target, error) from error
     finally:
         discard(temporary)
+
+
+def sweep(folder: Path, suffix: str) -> None:
+    """Remove what processes that were killed have left half-written in a folder.
+
+    Args:
+        folder: where files of the suffix appear, by :func:`temporary_file`.
+        suffix: of these files. What was touched within the last hour may still grow, and stays.
+
+    """
+    for path in folder.glob(f".*.part{suffix}"):
+        with suppress(OSError):
+            if time.time() - path.stat().st_mtime > _STILL_GROWING:
+                path.unlink()
 
 
 def discard(temporary: Path) -> None:

@@ -110,14 +110,18 @@ def write_image(path: Path | str, image: NDArray[np.uint8]) -> None:
 
     """
     path = Path(path)
-    suffix = path.suffix.lower()
+    check_picture_name(path)
     with temporary_file(path) as temporary:
-        if suffix == ".png":
+        if path.suffix.lower() == ".png":
             Image.fromarray(image).save(temporary, "PNG", compress_level=3)
-        elif suffix in _JPEG_SUFFIXES:
-            Image.fromarray(image).save(temporary, "JPEG", quality=_JPEG_QUALITY, subsampling=0)
         else:
-            raise UserError(f"{path}: cannot write a picture of this kind; end the name in .png or .jpg")
+            Image.fromarray(image).save(temporary, "JPEG", quality=_JPEG_QUALITY, subsampling=0)
+
+
+def check_picture_name(path: Path) -> None:
+    """Raise ``UserError`` for a name by which no picture can be written."""
+    if path.suffix.lower() not in (".png", *_JPEG_SUFFIXES):
+        raise UserError(f"{path}: cannot write a picture of this kind; end the name in .png or .jpg")
 
 
 def resize(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
