@@ -31,12 +31,13 @@ def test_what_was_not_found_stays_so_and_takes_no_part(name):
     np.testing.assert_array_equal(again.points[pose.found], smooth.points[pose.found])
 
 
-def test_the_median_is_the_median_of_what_was_found_around():
+@pytest.mark.parametrize(("fps", "reach"), [(25.0, 3), (50.0, 6), (5.0, 1), (4.0, 0)])
+def test_the_median_is_the_median_of_what_was_found_around(fps, reach):
     pose, _ = noisy()
-    smooth = median(pose, FPS)
+    smooth = median(pose, fps)
     for n in range(60):
         for j in range(3):
-            around = [m for m in range(n - 3, n + 4) if 0 <= m < 60 and pose.found[m, j]]
+            around = [m for m in range(n - reach, n + reach + 1) if 0 <= m < 60 and pose.found[m, j]]
             if pose.found[n, j]:
                 expected = np.median(pose.points[around, j], axis=0)
                 np.testing.assert_allclose(smooth.points[n, j], expected, atol=1e-6)

@@ -21,7 +21,18 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 # One module each. They import torch and the like inside of their functions, so that help is instant.
-VERBS = ("train", "data", "drive", "reconstruct", "evaluate", "convert", "compare", "annotate", "crop")
+VERBS = (
+    "train",
+    "data",
+    "drive",
+    "reconstruct",
+    "evaluate",
+    "convert",
+    "compare",
+    "annotate",
+    "crop",
+    "pose2vid",
+)
 
 BAD_INPUT, INTERRUPTED, BROKEN_PIPE = 2, 130, 141
 

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from animate.annotate.protocols import Pose
 
-MEDIAN_WINDOW = 7
-"""Frames, as in Everybody Dance Now."""
+MEDIAN_REACH = 0.12
+"""Seconds that the median looks to either side: 7 frames at 25 per second, as in Everybody Dance Now."""
 MIN_CUTOFF, BETA, D_CUTOFF = 1.5, 3.0, 1.0
 """One-euro filter, for places in halves of the picture: Hz at rest, Hz per unit of speed, Hz of the speed."""
 
@@ -32,15 +32,15 @@ def leave(pose: Pose, fps: float) -> Pose:  # noqa: ARG001  all smoothings are c
     return pose
 
 
-def median(pose: Pose, fps: float) -> Pose:  # noqa: ARG001
-    """Give each point its median over 7 frames around it, of those in which it was found.
+def median(pose: Pose, fps: float) -> Pose:
+    """Give each point its median over the frames around it, of those in which it was found.
 
     Single wrong places vanish and fast movements keep their speed, but a turn loses its tip.
     """
-    half = MEDIAN_WINDOW // 2
+    half = round(MEDIAN_REACH * fps)
     places = np.where(pose.found[..., None], pose.points, np.nan)
     padded = np.pad(places, ((half, half), (0, 0), (0, 0)), constant_values=np.nan)
-    windows = np.lib.stride_tricks.sliding_window_view(padded, MEDIAN_WINDOW, axis=0)
+    windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * half + 1, axis=0)
     smooth = pose.points.copy()
     smooth[pose.found] = np.nanmedian(windows[pose.found], axis=-1)
     return replace(pose, points=smooth)

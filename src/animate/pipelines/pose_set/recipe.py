@@ -1,0 +1,163 @@
+"""What a data set is made of, and what its manifest says."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from animate import __version__
+from animate.annotate.protocols import Pose
+from animate.errors import UserError
+from animate.layouts import layout_named
+from animate.pipelines.framing import Box
+from animate.sidecars import Sidecar, sidecars_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MANIFEST = "manifest.json"
+FORMAT = 1
+STEP = 32
+"""Sides are multiples of this: the networks halve them up to five times."""
+
+
+def training_size(height: int, width: int) -> tuple[int, int]:
+    """Bring both sides up to the next multiple of 32."""
+    return -(-height // STEP) * STEP, -(-width // STEP) * STEP
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How a video becomes a data set; equal recipes make equal ones."""
+
+    role: Literal["target", "source"] = "target"
+    """The person that is learned, who gets ``train/`` and ``test/``; or the one whose dance is danced."""
+    size: tuple[int, int] = (512, 512)
+    """(height, width) of the frames, multiples of 32."""
+    crop: Literal["centre", "person"] | Box = "centre"
+    """The largest part of the right aspect in the middle; the person's, over the whole video; or a given one,
+    in pixels, which is widened to the aspect."""
+    start: int = 0
+    """First frame of the video."""
+    stop: int | None = None
+    """The frame before which to stop; None: the end."""
+    fps: float | None = None
+    """Frames per second; None, or more than the video has: all frames."""
+    backend: str = "keypoint_rcnn"
+    """What finds the poses, unless they are given."""
+    poses: Path | None = None
+    """A file or folder of poses, one for each frame of the video."""
+    poses_size: tuple[int, int] | None = None
+    """(height, width) of the pictures that these are of; None: the video's."""
+    smooth: str = "none"
+    """A smoothing over time (``pose_smoothing.SMOOTHINGS``)."""
+    test_share: float = 0.2
+    """Share of the frames, the last in time, that training does not see; of a target."""
+
+    def __post_init__(self) -> None:
+        if self.stop is not None and self.stop <= self.start:
+            raise UserError(f"the range from frame {self.start} to {self.stop} is empty; stop must be larger")
+        if self.fps is not None and not self.fps > 0:
+            raise UserError(f"--fps {self.fps:g}: give frames per second above 0")
+        if not 0 < self.test_share < 1:
+            raise UserError(f"--test-share {self.test_share:g}: give a share between 0 and 1, such as 0.2")
+
+    def to_json(self) -> dict[str, Any]:
+        """Describe it by plain values."""
+        crop = self.crop if isinstance(self.crop, str) else list(self.crop)
+        poses = str(self.poses) if self.poses else None
+        return asdict(self) | {"crop": crop, "poses": poses, "size": list(self.size)}
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A clip of the data set."""
+
+    path: str
+    """Relative to the data set's folder."""
+    first: int
+    """Which of the frames is its first."""
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class PoseSet:
+    """A finished data set."""
+
+    folder: Path
+    recipe: dict[str, Any]
+    """:meth:`Recipe.to_json`, with what it was applied to: the video's content, the back-end's version."""
+    video: str
+    size: tuple[int, int]
+    """(height, width) of the frames."""
+    fps: float
+    layout: str
+    """Of the points."""
+    picture: tuple[int, int]
+    """(height, width) of the video."""
+    box: Box
+    """The part of it that the frames show."""
+    numbers: list[int]
+    """Of each of N frames, its number in the video."""
+    times: list[float]
+    """And when it is shown, in seconds on the video's clock."""
+    pieces: list[Piece]
+    skipped: dict[int, str] = field(default_factory=dict)
+    """Frames without a usable pose, each with the reason, by their place among the N."""
+
+    @classmethod
+    def load(cls, folder: Path) -> PoseSet:
+        """Read the manifest. Raises ``UserError`` when this is no finished data set."""
+        path = folder / MANIFEST
+        if not path.is_file():
+            raise UserError(
+                f"{folder}: no {MANIFEST} in it, so no data set of poses; make one: animate pose2vid prepare"
+            )
+        try:
+            values = json.loads(path.read_text("utf-8"))
+            if values.pop("format") != FORMAT:
+                raise UserError(f"{path} was written by another version; prepare the data set again")
+            values.pop("version")
+            size, picture = tuple(values.pop("size")), tuple(values.pop("picture"))
+            skipped = {int(number): str(reason) for number, reason in values.pop("skipped").items()}
+            pieces = [Piece(**piece) for piece in values.pop("pieces")]
+            box = Box(*values.pop("box"))
+            return cls(folder, size=size, picture=picture, skipped=skipped, pieces=pieces, box=box, **values)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise UserError(f"{path} is damaged ({error}); prepare the data set again") from error
+
+    def write(self, folder: Path) -> None:
+        """Write the manifest into a folder."""
+        values = asdict(self) | {"format": FORMAT, "version": __version__}
+        values.pop("folder")
+        (folder / MANIFEST).write_text(json.dumps(values, indent=1, ensure_ascii=False) + "\n", "utf-8")
+
+    @property
+    def aspect(self) -> float:
+        """(W - 1) / (H - 1), for ``pose_normalisation.Filmed``."""
+        return (self.size[1] - 1) / (self.size[0] - 1)
+
+    def poses(self) -> Pose:
+        """Read the poses of all N frames from the sidecars; frames that no piece has are not found.
+
+        Raises:
+            UserError: a sidecar is missing or damaged.
+
+        """
+        joints = len(layout_named(self.layout).points)
+        points = np.zeros((len(self.numbers), joints, 2), np.float32)
+        found, score = np.zeros(points.shape[:2], np.bool_), np.zeros(points.shape[:2], np.float32)
+        for piece in self.pieces:
+            where = slice(piece.first, piece.first + piece.count)
+            places = sidecars_of("pose", self.folder / piece.path)
+            if not places:
+                raise UserError(
+                    f"{self.folder / piece.path}: its poses are missing; prepare the data set again"
+                )
+            with Sidecar(places[0]) as sidecar:
+                for whole, name in ((points, "points"), (found, "found"), (score, "score")):
+                    whole[where] = sidecar.array(name)
+        return Pose(self.layout, points, found, score)

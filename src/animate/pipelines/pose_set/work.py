@@ -1,0 +1,132 @@
+"""The two long parts of the work, each done in pieces that a killed run need not do again."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from animate.annotate.frames import batched
+from animate.annotate.protocols import Pose
+from animate.pipelines.pose_set.cutting import cut
+from animate.video.atomic import temporary_file
+from animate.video.intra import IntraWriter
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from animate.annotate.protocols import PointFinder
+    from animate.pipelines.framing import Box
+    from animate.pipelines.pose_set.video import Chunk, Footage
+
+    Advance = Callable[[int, str], None]
+    """Is told how many frames are done more, and of what."""
+
+_ARRAYS = ("points", "found", "score")
+_GREY = 127
+
+
+class Cut(NamedTuple):
+    """The frames of a data set, in pieces."""
+
+    parts: list[Path]
+    broken: set[int]
+    """Places of frames that cannot be decoded."""
+
+
+def find_poses(footage: Footage, finder: PointFinder, folder: Path, advance: Advance) -> Pose:
+    """Find the poses in all frames that are used; one that cannot be decoded has none.
+
+    Args:
+        footage: the video.
+        finder: the back-end.
+        folder: where finished pieces lie.
+        advance: is told the progress.
+
+    Raises:
+        UserError: the video cannot be opened, or the folder not be written.
+
+    """
+    pieces = []
+    for chunk in footage.chunks():
+        path = folder / f"{chunk.place:06d}.npz"
+        if not path.exists():
+            arrays = _poses_of(footage, chunk, finder)
+            with temporary_file(path) as temporary:
+                np.savez(temporary, allow_pickle=False, **arrays)
+        with np.load(path) as file:
+            pieces.append([file[name] for name in _ARRAYS])
+        advance(len(chunk.numbers), "poses")
+    points, found, score = (np.concatenate(arrays) for arrays in zip(*pieces, strict=True))
+    return Pose(finder.layout, points, found, score)
+
+
+def _poses_of(footage: Footage, chunk: Chunk, finder: PointFinder) -> dict[str, NDArray[np.generic]]:
+    """Run the back-end over the frames of a piece."""
+    count = len(chunk.numbers)
+    place = {number: n for n, number in enumerate(chunk.numbers)}
+    arrays: dict[str, NDArray[np.generic]] = {}
+    for batch in batched(footage.frames(chunk)):
+        pose = finder(batch.frames)
+        for name in _ARRAYS:
+            values = getattr(pose, name)
+            rows = arrays.setdefault(name, np.zeros((count, *values.shape[1:]), values.dtype))
+            rows[[place[number] for number in batch.numbers]] = values
+    return arrays or _nothing(count, finder)
+
+
+def _nothing(count: int, finder: PointFinder) -> dict[str, NDArray[np.generic]]:
+    """Tell of frames of which none can be decoded, in the shapes of the back-end."""
+    pose = finder(np.full((1, 32, 32, 3), _GREY, np.uint8))
+    return {name: np.repeat(np.zeros_like(getattr(pose, name)), count, axis=0) for name in _ARRAYS}
+
+
+def cut_frames(footage: Footage, box: Box, size: tuple[int, int], folder: Path, advance: Advance) -> Cut:
+    """Cut the frames that are used out of the video, into files of random access.
+
+    Args:
+        footage: the video.
+        box: the part of its pictures.
+        size: (height, width) that the part is brought to.
+        folder: where finished pieces lie.
+        advance: is told the progress.
+
+    Raises:
+        UserError: the video cannot be opened, or the folder not be written.
+
+    """
+    parts, broken = [], set()
+    for chunk in footage.chunks():
+        path, told = folder / f"{chunk.place:06d}.mp4", folder / f"{chunk.place:06d}.json"
+        if not told.exists():  # written last
+            missing = _write(footage, chunk, box, size, path)
+            with temporary_file(told) as temporary:
+                temporary.write_text(json.dumps(missing), "utf-8")
+        parts.append(path)
+        broken |= set(json.loads(told.read_text("utf-8")))
+        advance(len(chunk.numbers), "frames")
+    return Cut(parts, {place for place, number in enumerate(footage.numbers) if number in broken})
+
+
+def _write(footage: Footage, chunk: Chunk, box: Box, size: tuple[int, int], path: Path) -> list[int]:
+    """Write the frames of a piece; return the numbers of those that cannot be decoded.
+
+    In their place stands the frame before, or grey where there is none in the piece.
+    """
+    missing: list[int] = []
+    shown = np.full((*size, 3), _GREY, np.uint8)
+    found = footage.frames(chunk)
+    frame = next(found, None)
+    with IntraWriter(path, footage.fps, size) as writer:
+        for number in chunk.numbers:
+            if frame is not None and frame.number == number:
+                shown = cut(frame.image, box, size)
+                frame = next(found, None)
+            else:
+                missing.append(number)
+            writer.write(shown)
+    return missing
