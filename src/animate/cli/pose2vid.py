@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from animate.cli import pose2vid_check, pose2vid_prepare
+from animate.cli import pose2vid_check, pose2vid_prepare, pose2vid_transfer
 
 if TYPE_CHECKING:
     import argparse
 
 # Each module adds a verb.
-VERBS = (pose2vid_prepare, pose2vid_check)
+VERBS = (pose2vid_prepare, pose2vid_check, pose2vid_transfer)
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
