@@ -100,10 +100,8 @@ def assert_targets_bind(config: DictConfig) -> None:
     for path, node in targets(plain):
         arguments = {key: value for key, value in node.items() if not key.startswith("_")}
         signature = inspect.signature(locate(node["_target_"]))
-        # evaluate.py hands the networks of the checkpoint over itself
-        partial = node.get("_partial_") or path == ".module"
         try:
-            (signature.bind_partial if partial else signature.bind)(**arguments)
+            (signature.bind_partial if node.get("_partial_") else signature.bind)(**arguments)
         except TypeError as error:
             pytest.fail(f"{path}: {node['_target_']}: {error}")
 

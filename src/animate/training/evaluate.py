@@ -9,10 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import torch
 from hydra.utils import instantiate
 from omegaconf import OmegaConf, open_dict
-from pytorch_lightning import LightningModule, seed_everything
+from pytorch_lightning import seed_everything
 
 from animate import checkpoints, reports
 from animate.data.codecs import codecs_of
@@ -25,6 +24,7 @@ from animate.reports.record import METRICS
 from animate.reports.terminal import print_evaluation
 from animate.training.annotators import make_annotators, make_networks
 from animate.training.callbacks.scoring import Scoring
+from animate.training.methods import Method, method_of
 from animate.training.provenance import provenance
 from animate.training.run import build_trainer, check_settings
 from animate.video.results import check_folder, results_folder
@@ -33,12 +33,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from omegaconf import DictConfig
-    from torch import Tensor
 
     from animate.data.index import Clip
     from animate.data.module import VideoDataModule
     from animate.metrics import Annotators, Evaluation, MetricSet
-    from animate.networks.fomm import FirstOrderModel
 
 MAIN = "l1"
 """The metric that is always there: evaluations are told by it, and clips are ranked by it."""
@@ -57,19 +55,20 @@ def evaluate(config: DictConfig) -> float:
     """
     check_settings(config)
     target = output_folder(config)
-    networks = checkpoints.load(config.checkpoint, method="fomm")
-    _settle(config, networks)
+    method = method_of(checkpoints.load(config.checkpoint))
+    _settle(config, method)
     seed_everything(config.seed, workers=False, verbose=False)
     data: VideoDataModule = instantiate(config.data, _convert_="all")
+    if method.size(config.image_size) is None:
+        data.size = data.index.clips("test")[0].size
     annotators = _annotators(config, data)
-    chosen = _metrics(config, networks, annotators)
+    chosen = _metrics(config, method, annotators)
     _read_masks(data, chosen, annotators)
     with _workplace(target) as folder:
         fps = data.index.clips("test")[0].fps
-        scoring = Scoring(chosen, annotators, _facts(config, data), folder, fps)
-        module: LightningModule = instantiate(config.module, networks=networks, _convert_="all")
+        scoring = Scoring(chosen, annotators, _facts(config, data, method), folder, fps)
         trainer = build_trainer(config, [scoring])
-        trainer.test(module, datamodule=data, verbose=False)
+        trainer.test(method.module(), datamodule=data, verbose=False)
         if trainer.is_global_zero:
             _report(scoring, target, config)
     return scoring.evaluation.rows[MODEL][MAIN].value
@@ -90,28 +89,17 @@ def output_folder(config: DictConfig) -> Path:
     return target
 
 
-def _settle(config: DictConfig, networks: FirstOrderModel) -> None:
+def _settle(config: DictConfig, method: Method) -> None:
     """Fill in what the checkpoint decides, and which frames are seen."""
     for name in ("image_size", "frames"):
         if config[name] is not None and (type(config[name]) is not int or config[name] < 2):
             raise UserError(f"{name} must be a whole number of at least 2, or null, not {config[name]!r}")
-    if config.image_size is not None:
-        _check_size(networks, config.image_size)
     whole = {"_target_": "animate.data.views.WholeClip", "frames": config.chunk}
     some = {"_target_": "animate.data.views.Reconstruction", "frames": config.frames}
+    view = whole if config.frames is None else some
     with open_dict(config):
-        config.data.image_size = config.image_size or networks.arguments["image_size"]
-        config.data.eval_view = whole if config.frames is None else some
-
-
-def _check_size(networks: FirstOrderModel, size: int) -> None:
-    """Refuse a size that the networks cannot halve as often as they do; a model without memory tells."""
-    arguments: dict[str, Any] = dict(networks.arguments)
-    factor = arguments["image_size"] // arguments["motion_size"]
-    if size % factor:
-        raise UserError(f"image_size={size} must be a multiple of {factor}, as the model is built")
-    with torch.device("meta"):
-        type(networks)(**arguments | {"image_size": size, "motion_size": size // factor})
+        config.data.image_size = method.size(config.image_size) or config.data.image_size
+        config.data.eval_view = view | {"truth": list(method.truth), "layout": method.layout}
 
 
 def _annotators(config: DictConfig, data: VideoDataModule) -> Annotators:
@@ -122,16 +110,12 @@ def _annotators(config: DictConfig, data: VideoDataModule) -> Annotators:
     return make_annotators(**config.annotate)
 
 
-def _metrics(config: DictConfig, networks: FirstOrderModel, annotators: Annotators) -> MetricSet:
-    def keypoints(pictures: Tensor) -> Tensor:
-        points: Tensor = networks.keypoint_detector(pictures)["value"]
-        return points
-
+def _metrics(config: DictConfig, method: Method, annotators: Annotators) -> MetricSet:
     if MAIN not in config.metrics.names:
         config.metrics.names = [MAIN, *config.metrics.names]
     # Back-ends and networks are handed in by a call of ours: Hydra would copy them into the config.
     build = instantiate(config.metrics, _partial_=True, _convert_="all")
-    chosen: MetricSet = build(annotators=annotators, networks=make_networks(keypoints))
+    chosen: MetricSet = build(annotators=annotators, networks=make_networks(method.keypoints))
     return chosen
 
 
@@ -140,7 +124,7 @@ def _read_masks(data: VideoDataModule, chosen: MetricSet, annotators: Annotators
     needed = any("mask:person" in metric.needs for metric in chosen.metrics)
     if needed and annotators.person is None and _knows("person_mask", data.index.clips("test")):
         assert isinstance(data.eval_view, WholeClip | Reconstruction)
-        data.eval_view = replace(data.eval_view, truth=("person_mask",))
+        data.eval_view = replace(data.eval_view, truth=[*data.eval_view.truth, "person_mask"])
 
 
 def _knows(key: str, clips: Sequence[Clip]) -> bool:
@@ -150,13 +134,13 @@ def _knows(key: str, clips: Sequence[Clip]) -> bool:
         return False
 
 
-def _facts(config: DictConfig, data: VideoDataModule) -> dict[str, Any]:
+def _facts(config: DictConfig, data: VideoDataModule, method: Method) -> dict[str, Any]:
     clips = data.index.clips("test")
     height, width = data.size
     frames = "all" if config.frames is None else f"{config.frames} of each clip, evenly spread"
     return provenance(
         checkpoint=str(Path(config.checkpoint).resolve()),
-        task="every frame rebuilt from the first of its clip, the first one too",
+        task=method.task,
         frames=frames,
         crop=f"whole frames, stretched to {width}x{height}",
         codec={"target": codecs_of(clips), "prediction": "none: scored before any encoding"},

@@ -1,0 +1,120 @@
+"""What an evaluation has to know of the method that made a checkpoint."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+import torch
+
+from animate.errors import UserError
+from animate.modules.conditional_gan import LossWeights as PoseWeights
+from animate.modules.fomm import FOMM
+from animate.modules.fomm import LossWeights as MotionWeights
+from animate.modules.pose2vid import Pose2Vid
+from animate.networks.fomm import FirstOrderModel
+from animate.networks.pix2pixhd import Pix2PixHD
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from pytorch_lightning import LightningModule
+    from torch import Tensor, nn
+
+_NO_MOTION_LOSS = MotionWeights(0, 0, 0, 0, 0, 0, 0)
+_NO_POSE_LOSS = PoseWeights(0, 0, 0, 0, 0)
+
+
+class Method(Protocol):
+    """How the networks of a checkpoint are scored."""
+
+    @property
+    def task(self) -> str:
+        """What they do with a clip, in words."""
+
+    @property
+    def truth(self) -> Sequence[str]:
+        """What they need to know of its frames, by the names of ``types.Batch``."""
+
+    @property
+    def layout(self) -> str:
+        """Of the points that they need; empty where they need none."""
+
+    @property
+    def keypoints(self) -> Callable[[Tensor], Tensor] | None:
+        """Their own detector: pictures (M, 3, H, W) to points (M, K, 2) in [-1, 1]."""
+
+    def module(self) -> LightningModule:
+        """Make what reconstructs, without losses."""
+
+    def size(self, asked: int | None) -> int | None:
+        """Return the side of the frames; None where the clips' own will do.
+
+        Raises:
+            UserError: the networks cannot take frames of the size that is asked for.
+
+        """
+
+
+class _MotionModel:
+    """The First Order Motion Model: a clip from its first frame."""
+
+    task = "every frame rebuilt from the first of its clip, the first one too"
+    truth = ()
+    layout = ""
+
+    def __init__(self, networks: FirstOrderModel) -> None:
+        self._networks = networks
+
+    def keypoints(self, pictures: Tensor) -> Tensor:
+        points: Tensor = self._networks.keypoint_detector(pictures)["value"]
+        return points
+
+    def module(self) -> FOMM:
+        return FOMM(self._networks, loss_weights=_NO_MOTION_LOSS)
+
+    def size(self, asked: int | None) -> int:
+        arguments: dict[str, Any] = dict(self._networks.arguments)
+        own: int = arguments["image_size"]
+        if asked is None:
+            return own
+        factor = own // arguments["motion_size"]
+        if asked % factor:
+            raise UserError(f"image_size={asked} must be a multiple of {factor}, as the model is built")
+        with torch.device("meta"):  # a model without memory tells whether it can be halved so often
+            FirstOrderModel(**arguments | {"image_size": asked, "motion_size": asked // factor})
+        return asked
+
+
+class _PoseModel:
+    """pose2vid: a clip from its poses."""
+
+    task = "every frame made from its pose"
+    truth = Pose2Vid.TRUTH
+    keypoints = None
+
+    def __init__(self, networks: Pix2PixHD) -> None:
+        if networks.layout is None:
+            raise UserError(
+                "these networks make pictures from label maps; evaluation is for those from poses"
+            )
+        self._networks = networks
+        self.layout = networks.layout.name
+
+    def module(self) -> Pose2Vid:
+        return Pose2Vid(self._networks, loss_weights=_NO_POSE_LOSS)
+
+    def size(self, asked: int | None) -> int | None:
+        return asked
+
+
+def method_of(networks: nn.Module) -> Method:
+    """Tell how networks are scored.
+
+    Raises:
+        UserError: they cannot be.
+
+    """
+    if isinstance(networks, FirstOrderModel):
+        return _MotionModel(networks)
+    assert isinstance(networks, Pix2PixHD)
+    return _PoseModel(networks)
