@@ -9,7 +9,7 @@ import torch
 
 from animate.annotate.translate import translate
 from animate.errors import UserError
-from animate.layouts import layout_named
+from animate.layouts import layout_named, translation
 from animate.ops.skeleton import coloured
 from animate.pipelines.drive import BATCH_SIZE, CPU_PIXELS, to_pictures
 
@@ -95,17 +95,17 @@ def in_layout_of(networks: Pix2PixHD, pose: Pose) -> Pose:
     """Express poses in the points that a model was trained on.
 
     Raises:
-        UserError: none of its points has a counterpart.
+        UserError: hardly any of its points has a counterpart.
 
     """
     assert networks.layout is not None
-    translated = translate(pose, networks.layout)
-    if pose.found.any() and not translated.found.any():
+    shared = sum(map(bool, translation(layout_named(pose.layout), networks.layout)))
+    if shared < FEWEST:
         raise UserError(
-            f"the poses are {pose.layout}, and the model was trained on {networks.layout.name}, which has"
-            " none of their points; find the poses by the back-end that the model was trained with"
+            f"the poses are {pose.layout}, and the model was trained on {networks.layout.name}: {shared}"
+            " points correspond; find the poses by a back-end like the one that the model was trained with"
         )
-    return translated
+    return translate(pose, networks.layout)
 
 
 def suitable_batch_size(networks: Pix2PixHD, size: Size) -> int:
