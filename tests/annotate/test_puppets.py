@@ -7,6 +7,8 @@ from animate.annotate import backends
 from animate.data.clips import open_clip
 from animate.data.synthetic import KINDS, PuppetIndex
 from animate.layouts import layout_named
+from animate.video.decode import stream
+from animate.video.encode import VideoWriter
 
 FRAMES = [3, 17, 30]
 SIZES = [(128, 128), (160, 288)]
@@ -97,6 +99,36 @@ def test_what_is_no_puppet_has_no_joints_and_no_identity():
     who = backends.recogniser("puppet")(frames)
     assert not who.found.any()
     assert not who.embedding.any()
+
+
+def test_a_few_bright_spots_are_no_puppet(drawn):
+    """Three markers alone, as a curtain or a ball may look like."""
+    _, pictures, points, visible = drawn[0]
+    frame = pictures[SIZES[0]][:1]
+    kept = np.full_like(frame, 128)
+    places = points[0, visible[0]]
+    apart = np.sort(np.linalg.norm(places[:, None] - places, axis=-1), axis=1)[:, 1]
+    for place in places[np.argsort(apart)[-3:]]:  # those with no other marker near them
+        x, y = np.rint((place + 1) / 2 * 127).astype(int)
+        around = np.s_[0, max(y - 5, 0) : y + 6, max(x - 5, 0) : x + 6]
+        kept[around] = frame[around]
+    for picture, found in ((frame, True), (kept, False)):
+        assert backends.poses("puppet")(picture).found.any() == found
+        assert backends.recogniser("puppet")(picture).found.any() == found
+
+
+def test_puppets_are_found_in_compressed_video(drawn, tmp_path):
+    finder, recogniser = backends.poses("puppet"), backends.recogniser("puppet")
+    for puppet, pictures, points, visible in drawn[:6]:
+        with VideoWriter(tmp_path / "puppet.mp4", 25, overwrite=True) as writer:
+            for image in pictures[SIZES[0]]:
+                writer.write(image)
+        frames = np.stack([frame.image for frame in stream(tmp_path / "puppet.mp4")])
+        pose = finder(frames)
+        assert (pose.found & visible).sum() >= 0.95 * visible.sum(), puppet
+        assert worst(pose.points, points, visible & pose.found, SIZES[0]) <= 2.5
+        drawn_as = recogniser(pictures[SIZES[0]]).embedding
+        np.testing.assert_array_equal(recogniser(frames).embedding, drawn_as)
 
 
 def test_no_frames_are_no_answers():

@@ -11,7 +11,7 @@ import numpy as np
 
 from animate.annotate.protocols import Identity, Pose
 from animate.data.synthetic.kinds import KINDS, kind_named
-from animate.data.synthetic.markers import marker_pixels
+from animate.data.synthetic.markers import Spots, marker_pixels
 from animate.data.synthetic.palette import GARMENTS, garment_digits
 from animate.data.synthetic.readback import read_identity
 
@@ -19,13 +19,15 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from animate.annotate.protocols import Frames
-    from animate.data.synthetic.markers import MarkerPixels, Spots
+    from animate.data.synthetic.markers import MarkerPixels
 
-VERSION = "1"
+VERSION = "2"
 """Counts changes of what is found."""
-_FITS = 0.4
-"""How well the hues have to be those of a kind (``MarkerPixels.fit``). Drawn frames reach 0.75, and 0.1 for
-another kind than theirs."""
+_FITS = 0.25
+"""How well the hues have to be those of a kind (``MarkerPixels.fit``). Drawn frames reach 0.75, and 0.35
+after they were an mp4; for another kind than theirs it is below 0.16."""
+_FEWEST = 4
+"""Markers without which there is no puppet: bright things in a photograph may look like one or two."""
 _ENTRY = 0.5
 """Of each of the four groups of an identity, so that embeddings have length 1."""
 
@@ -94,7 +96,14 @@ def _which_kind(pixels: MarkerPixels) -> NDArray[np.int64]:
 
 def _each_kind(pixels: MarkerPixels, chosen: NDArray[np.int64]) -> list[Spots]:
     """Find the joints of each kind, in the pictures that show it."""
-    return [pixels.only(chosen == i).spots(len(kind.joints)) for i, kind in enumerate(KINDS)]
+    return [_enough(pixels.only(chosen == i).spots(len(kind.joints))) for i, kind in enumerate(KINDS)]
+
+
+def _enough(spots: Spots) -> Spots:
+    """Take back what was found where it is too little."""
+    keep = spots.found.sum(axis=1) >= _FEWEST
+    points, covered = spots.points * keep[:, None, None], spots.covered * keep[:, None]
+    return Spots(points, spots.found & keep[:, None], covered)
 
 
 def _entries(kind: int, identity: int) -> list[int]:
