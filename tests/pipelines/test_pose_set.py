@@ -151,7 +151,7 @@ def test_ranges_and_rates(media, tmp_path):
     assert made.fps == 7.0
     whole = make(media, tmp_path / "whole", role="source")
     np.testing.assert_array_equal(made.poses().points, whole.poses().points[made.numbers])
-    np.testing.assert_allclose(frame(made, 3).astype(float), frame(whole, 12), atol=6)
+    assert np.abs(frame(made, 3).astype(float) - frame(whole, 16)).mean() < 1
     faster = make(media, tmp_path / "faster", role="source", fps=100.0)
     assert (faster.numbers, faster.fps) == (list(range(COUNT)), FPS)
 
