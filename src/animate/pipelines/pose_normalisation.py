@@ -127,7 +127,7 @@ def frame_by_frame(target: Filmed, source: Filmed) -> Moves:
     For a source of which nothing is known in advance. The size trembles, and a jump is lost.
     """
     there, here = _measured(target.pose, "target"), _feet(source.pose)
-    usual = np.nanpercentile(_limbs(target), TALLEST, axis=0)
+    usual = _percentile_of_rows(_limbs(target).T, TALLEST)
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = usual / _limbs(source)
     ratio[~np.isfinite(ratio)] = np.nan
