@@ -1,0 +1,225 @@
+"""``animate pose2vid run``: from two videos to a dance, in stages that are done once."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from animate.cli import pose2vid_check
+from animate.cli.drive import add_compute
+from animate.cli.pose2vid_prepare import SMOOTHINGS
+from animate.cli.pose2vid_prepare import size as height_and_width
+from animate.cli.pose2vid_transfer import add_dance
+from animate.cli.pose2vid_work import SAVE_EVERY, StoppedError, Work, quoted
+from animate.errors import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from animate.pipelines.pose_set.recipe import PoseSet, Recipe
+
+    Made = Mapping[str, Any]
+    """What a stage is made of, as plain values."""
+
+DANCE = "dance.mp4"
+OWN = ("experiment=", "data=", "data.root=", "data.image_size=", "paths.outputs=", "resume=", "init_from=")
+"""Settings that follow from the arguments."""
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Declare the arguments; nothing heavy is imported for that."""
+    parser = subparsers.add_parser(
+        "run",
+        help="all of it: prepare both videos, check, train, and let the person dance",
+        description="Prepare both videos, check them, train, and let the person dance (docs/pose2vid.md)."
+        " What is done is not done again, so a run that was stopped goes on when it is started again.",
+    )
+    for name, what in (("target", "the person to learn"), ("source", "the dance")):
+        parser.add_argument(f"--{name}", type=Path, required=True, metavar="VIDEO", help=what)
+        parser.add_argument(f"--{name}-poses", type=Path, metavar="PATH", help="its poses, found elsewhere")
+        parser.add_argument(
+            f"--{name}-poses-size",
+            type=height_and_width,
+            metavar="HxW",
+            help="of the pictures that these are of (default: the video's)",
+        )
+    parser.add_argument(
+        "--output", type=Path, required=True, metavar="FOLDER", help=f"gets {DANCE} and all that leads to it"
+    )
+    parser.add_argument("--overwrite", action="store_true", help="replace what was made by other settings")
+    _add_recipe(parser)
+    _add_training(parser)
+    add_dance(parser)
+    add_compute(parser)
+    parser.set_defaults(run=run)
+
+
+def _add_recipe(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--size",
+        type=height_and_width,
+        default=(512, 512),
+        metavar="HxW",
+        help="of the pictures (default 512x512), brought up to multiples of 32",
+    )
+    parser.add_argument(
+        "--crop",
+        choices=("centre", "person"),
+        default="centre",
+        help="part of the videos: the largest in the middle (default), or the person's",
+    )
+    parser.add_argument(
+        "--pose-backend",
+        default="keypoint_rcnn",
+        metavar="NAME",
+        help="what finds poses that are not given (default keypoint_rcnn)",
+    )
+    parser.add_argument(
+        "--smooth", choices=SMOOTHINGS, default="none", help="joints over time (default none)"
+    )
+
+
+def _add_training(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--experiment", default="pose2vid", metavar="NAME", help="how to train (default pose2vid)"
+    )
+    parser.add_argument(
+        "--face", metavar="NAME", help="experiment of a second training, of the face, such as pose2vid_face"
+    )
+    parser.add_argument(
+        "overrides", nargs="*", metavar="KEY=VALUE", help="settings of the trainings, as of animate train"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Do what is not done yet, and say what is there."""
+    from animate.cli.console import terminable
+
+    _refuse(args)
+    try:
+        with terminable(), Work.begin(args.output) as work:
+            _run(args, work)
+    except StoppedError as stopped:
+        return stopped.code
+    return 0
+
+
+def _refuse(args: argparse.Namespace) -> None:
+    """Refuse settings that follow from others, before any work."""
+    for override in args.overrides:
+        if "=" not in override:
+            raise UserError(f"{override}: settings of the training are given as KEY=VALUE")
+        if override.lstrip("+").startswith(OWN):
+            raise UserError(f"{override}: follows from --size, --experiment and --output; leave it out")
+    if args.target.resolve() == args.source.resolve():
+        raise UserError(
+            f"{args.target} is both --target and --source; give the video of the dance as --source"
+        )
+
+
+def _run(args: argparse.Namespace, work: Work) -> None:
+    target = _prepared(args, "target", work)
+    source = _prepared(args, "source", work)
+    trainings = _trainings(args, target)
+    danced: Made = {
+        "model": trainings[-1][1],
+        "source": source.recipe,
+        "how": [args.normalize, args.hold, args.no_audio],
+    }
+    output = work.folder / DANCE
+    if not args.overwrite and work.is_other("dance", danced):
+        raise UserError(f"{output} was made by other settings; add --overwrite, or name another --output")
+    _check(target, source, work)
+    checkpoint: Path | None = None
+    for stage, of, overrides in trainings:
+        _say(f"{stage}: {'done before' if work.is_done(stage, of) else 'begins'}")
+        begin = [f"init_from={quoted(checkpoint)}"] if checkpoint else []
+        checkpoint = work.trained(stage, of, [*overrides, *begin])
+    assert checkpoint is not None
+    if work.is_done("dance", danced) and output.is_file():
+        _say(f"dance: done before, {output}")
+        return
+    _dance(args, checkpoint, work)
+    work.note("dance", danced, done=True)
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)
+
+
+def _recipe(args: argparse.Namespace, role: Literal["target", "source"]) -> Recipe:
+    from animate.pipelines.pose_set.recipe import Recipe, training_size
+
+    return Recipe(
+        role=role,
+        size=training_size(*args.size),
+        crop=args.crop,
+        backend=args.pose_backend,
+        poses=getattr(args, f"{role}_poses"),
+        poses_size=getattr(args, f"{role}_poses_size"),
+        smooth=args.smooth,
+    )
+
+
+def _prepared(args: argparse.Namespace, role: Literal["target", "source"], work: Work) -> PoseSet:
+    """Make a data set of a video, or take the one that is there."""
+    from animate.cli.console import bar
+    from animate.cli.pose2vid_prepare import told
+    from animate.pipelines.pose_set.prepare import prepare
+    from animate.pipelines.pose_set.video import Footage
+
+    recipe = _recipe(args, role)
+    footage = Footage.open(getattr(args, role), recipe)
+    folder = work.folder / role
+    with bar(f"{role}: poses", len(footage.numbers) * (1 if recipe.poses else 2)) as advance:
+        try:
+            made = prepare(footage, folder, recipe, advance=advance)
+        except UserError:
+            if not args.overwrite or not folder.exists():
+                raise
+            made = prepare(footage, folder, recipe, overwrite=True, advance=advance)
+    for line in told(made, args.size):
+        _say(line)
+    return made
+
+
+def _check(target: PoseSet, source: PoseSet, work: Work) -> None:
+    """Say whether the target's video is good enough; the work goes on in any case."""
+    of: Made = {"target": target.recipe, "source": source.recipe}
+    files = {"sheet": work.folder / "check.png", "json": work.folder / "check.json"}
+    if work.is_done("check", of) and all(path.is_file() for path in files.values()):
+        return
+    folders = {"folder": target.folder, "source": source.folder}
+    pose2vid_check.run(argparse.Namespace(**folders, **files))
+    work.note("check", of, done=True)
+
+
+def _trainings(args: argparse.Namespace, target: PoseSet) -> list[tuple[str, Made, Sequence[str]]]:
+    """List the trainings: the stage, what it is made of, and its settings."""
+    height, width = target.size
+    common = [
+        "data=videos",
+        f"data.root={quoted(target.folder)}",
+        f"data.image_size={height if height == width else [height, width]}",
+        f"callbacks.checkpoints.every_n_steps={SAVE_EVERY}",
+        *args.overrides,
+    ]
+    of: Made = {"target": target.recipe, "experiment": args.experiment, "overrides": args.overrides}
+    trainings: list[tuple[str, Made, Sequence[str]]] = [
+        ("training", of, [f"experiment={args.experiment}", *common])
+    ]
+    if args.face:
+        of = {"after": of, "experiment": args.face}
+        trainings.append(("face", of, [f"experiment={args.face}", *common]))
+    return trainings
+
+
+def _dance(args: argparse.Namespace, checkpoint: Path, work: Work) -> None:
+    from animate.cli.pose2vid_transfer import dance
+    from animate.pipelines.transfer_files import TransferSettings
+
+    settings = TransferSettings(
+        normalize=args.normalize, hold=args.hold, audio=not args.no_audio, grid=True, overwrite=True
+    )
+    dance(args, checkpoint, (work.folder / "target", work.folder / "source"), work.folder / DANCE, settings)
