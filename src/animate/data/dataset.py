@@ -185,9 +185,10 @@ def quiet_worker(_: int) -> None:
     """
     import cv2
 
-    import animate.data.undisturbed  # noqa: F401
+    from animate.data.undisturbed import ignore_signals
 
     cv2.setNumThreads(0)
+    ignore_signals()  # torch has just let SIGTERM end the worker
     reader = multiprocessing.parent_process()
     if reader is not None:
         threading.Thread(target=_end_with, args=(reader,), daemon=True).start()
