@@ -53,7 +53,7 @@ def annotation_sheet(pairs: Sequence[tuple[Clip, Annotated]], draw: Drawing) -> 
 
 def _row(clip: Clip, annotated: Annotated, draw: Drawing) -> list[Picture]:
     header = annotated.header
-    label = f"{clip.name} ({header.found} of {header.num_frames} frames)"
+    label = f"{clip.name}\nfound in {header.found} of {header.num_frames} frames"
     with Sidecar(annotated.path) as sidecar:
         cells = [_cell(clip, number, sidecar, draw) for number in evenly(header.num_frames, COLUMNS)]
     return [text_cell(label, CELL), *cells]

@@ -205,7 +205,7 @@ def _overview(frame: Numbered, tube: Tube, where: NDArray[np.float64]) -> NDArra
 
 def _label(row: Row) -> NDArray[np.uint8]:
     length = row.end_seconds - row.start_seconds
-    cell = text_cell(f"{row.clip} ({length:.1f} s) {'. '.join(row.notes)}", CELL)
+    cell = text_cell("\n".join([row.clip, f"{length:.1f} s", *row.notes]), CELL)
     return bordered(cell) if row.notes else cell
 
 

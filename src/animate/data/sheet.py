@@ -73,8 +73,10 @@ def _fitting(size: tuple[int, int]) -> tuple[int, int]:
 
 
 def text_cell(text: str, cell: tuple[int, int] = CELL) -> NDArray[np.uint8]:
-    """Write a text into a white picture of (height, width)."""
+    """Write a text into a white picture of (height, width); long lines of it are wrapped."""
     picture = Image.new("RGB", cell[::-1], "white")
-    lines = "\n".join(textwrap.wrap(unicodedata.normalize("NFC", text), _LETTERS * cell[1] // CELL[1]))
-    ImageDraw.Draw(picture).text((2, 2), lines, fill=(40, 40, 40), font=ImageFont.load_default(_FONT_SIZE))
+    width = _LETTERS * cell[1] // CELL[1]
+    wrapped = [textwrap.wrap(line, width) for line in unicodedata.normalize("NFC", text).splitlines()]
+    lines = "\n".join(line for part in wrapped for line in part)
+    ImageDraw.Draw(picture).text((6, 5), lines, fill=(40, 40, 40), font=ImageFont.load_default(_FONT_SIZE))
     return np.array(picture)
