@@ -44,7 +44,11 @@ def test_workers_end_with_a_reader_that_is_killed(reader) -> None:
     assert not left_alive(workers)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1], ids=lambda number: number.name)
+@pytest.mark.parametrize(
+    "number",
+    [signal.SIGTERM, pytest.param(signal.SIGUSR1, marks=pytest.mark.slow)],
+    ids=["SIGTERM", "SIGUSR1"],
+)
 def test_workers_read_on_after_a_signal_to_all_processes_and_end_with_a_reader_that_fails(
     reader, number
 ) -> None:
