@@ -100,7 +100,7 @@ def test_checked_data_sets_still_load(prepared):
 
 BAD = {
     "no video": (["--video", "none.mp4"], "no such file"),
-    "no person": (["--video", "nobody.mp4"], "in none of 8 frames is a person found by puppet_person"),
+    "no person": (["--video", "nobody.mp4"], "in none of 8 frames is a person, by puppet_person"),
     "crop": (["--crop", "left"], "--crop left: give centre, person, or x,y,width,height"),
     "crop outside": (["--crop", "0,0,999,9"], "does not fit"),
     "size": (["--size", "big"], "big is not HEIGHTxWIDTH"),

@@ -273,6 +273,22 @@ def test_poses_that_are_missing_are_told_with_their_share():
     assert "30% of the source's poses were never shown" in advise(report)[0].text
 
 
+def test_without_feet_there_is_nothing_to_compare_with(tmp_path, sets):
+    cut_off = [COCO17.index("left_ankle"), COCO17.index("right_ankle")]
+
+    def upper(number):
+        places = joints(number)
+        places[cut_off, 2] = 0.0
+        return places
+
+    video = write_clip(tmp_path / "upper.mp4", 20)
+    poses = write_poses(tmp_path / "upper.npy", 20, draw=upper)
+    recipe = Recipe(size=SIZE, poses=poses)
+    report = check(prepare(Footage.open(video, recipe), tmp_path / "upper", recipe), sets["still"])
+    assert (report.source_frames, report.whole, report.height) == (0, 0.0, 0.0)
+    assert any("the whole body is in the frame in 0%" in advice.text for advice in report.advice)
+
+
 def test_a_data_set_without_files_is_told(sets, tmp_path):
     made = sets["still"]
     gone = type(made)(

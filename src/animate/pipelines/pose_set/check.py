@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from animate.errors import UserError
 from animate.layouts import layout_named
 from animate.pipelines.pose_normalisation import Filmed, globally, normalised
 from animate.pipelines.pose_set import pictures
@@ -186,9 +187,15 @@ def _middle(values: list[float]) -> float:
 
 
 def _uncovered(made: PoseSet, pose: Pose, source: PoseSet) -> tuple[int, list[int]]:
-    """Compare with the source's poses as they will be shown: normalised to the target."""
+    """Compare with the source's poses as they will be shown: normalised to the target.
+
+    Where one of the two never shows a whole person there is nothing to compare, which is told as such.
+    """
     theirs = source.poses()
-    as_ours = normalised(Filmed(pose, made.aspect), Filmed(theirs, source.aspect), globally)
+    try:
+        as_ours = normalised(Filmed(pose, made.aspect), Filmed(theirs, source.aspect), globally)
+    except UserError:
+        return 0, []
     height = person_height(pose)
     target = Shapes(pose, made.aspect, height, most=4000)
     shapes = Shapes(as_ours, made.aspect, height)

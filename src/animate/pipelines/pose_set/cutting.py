@@ -44,9 +44,6 @@ def part(recipe: Recipe, pose: Pose, picture: Size) -> Box:
         pose: all poses, for the person's part.
         picture: (height, width) of the video.
 
-    Raises:
-        UserError: a given box does not fit into the pictures.
-
     """
     if recipe.crop == "centre":
         return centre(picture, recipe.size)
@@ -54,11 +51,18 @@ def part(recipe: Recipe, pose: Pose, picture: Size) -> Box:
         joints = _joints(pose, picture)
         return widened(_grown(joints, MARGIN), recipe.size, picture, least=_grown(joints, LEAST_MARGIN))
     box = recipe.crop
+    return widened((box.left, box.top, box.left + box.width, box.top + box.height), recipe.size, picture)
+
+
+def check_part(recipe: Recipe, picture: Size) -> None:
+    """Raise ``UserError`` when a given part does not fit into the video's pictures."""
+    box = recipe.crop
+    if isinstance(box, str):
+        return
     if box.left + box.width > picture[1] or box.top + box.height > picture[0]:
         raise UserError(
             f"--crop {','.join(map(str, box))} does not fit into the video's {picture[1]}x{picture[0]} pixels"
         )
-    return widened((box.left, box.top, box.left + box.width, box.top + box.height), recipe.size, picture)
 
 
 def centre(picture: Size, size: Size) -> Box:

@@ -22,7 +22,7 @@ from animate.annotate.runner import Annotated
 from animate.annotate.sheet import annotation_sheet
 from animate.errors import UserError
 from animate.layouts import layout_named
-from animate.pipelines.pose_set.cutting import part, placed
+from animate.pipelines.pose_set.cutting import check_part, part, placed
 from animate.pipelines.pose_set.recipe import MANIFEST, Piece, PoseSet, Recipe
 from animate.pipelines.pose_set.video import CHUNK
 from animate.pipelines.pose_set.work import cut_frames, find_poses
@@ -44,9 +44,15 @@ if TYPE_CHECKING:
 SHEET = "contact_sheet.png"
 FEWEST = 4
 """Joints of the body that have to lie in a frame for its pose to be used."""
+LEAST = 5
+"""Frames that a target needs; a useful one has hundreds."""
 PIECES, SHORTEST = 8, 16
 """The held-out part is cut into up to so many clips of at least so many frames, so that several devices can
 share an evaluation."""
+
+
+class UnusableError(UserError):
+    """The video cannot be made a data set of by this recipe, however often it is tried."""
 
 
 def untold(count: int, what: str) -> None:
@@ -74,17 +80,28 @@ def prepare(
     if (done := _same(output, applied)) is not None and not overwrite:
         return done
     check_folder(output, MANIFEST, overwrite)
+    check_part(recipe, footage.size)
+    given = _given(recipe.poses, recipe, footage) if recipe.poses else None
     work = _work_folder(output, applied)
-    pose = _poses(footage, recipe, finder, work / "poses", advance)
-    box = part(recipe, pose, footage.size)
-    cut = cut_frames(footage, box, recipe.size, work / "frames", advance)
-    pose = placed(SMOOTHINGS[recipe.smooth](pose, footage.fps), box, footage.size, recipe.size)
-    with results_folder(output, MANIFEST, overwrite) as folder:
-        made = _described(footage, applied, recipe, pose, box, cut)
-        pose = _usable(pose, made.skipped)
-        _write_clips(made, cut, pose, folder)
-        made.write(folder)
-        write_image(folder / SHEET, _sheet(made, folder))
+    try:
+        pose = given if finder is None else find_poses(footage, finder, work / "poses", advance)
+        assert pose is not None
+        if not pose.found.any():
+            source = recipe.poses or recipe.backend
+            raise UnusableError(
+                f"{footage.path}: in none of {len(pose.found)} frames is a person, by {source}"
+            )
+        box = part(recipe, pose, footage.size)
+        cut = cut_frames(footage, box, recipe.size, work / "frames", advance)
+        pose = placed(SMOOTHINGS[recipe.smooth](pose, footage.fps), box, footage.size, recipe.size)
+        with results_folder(output, MANIFEST, overwrite) as folder:
+            made = _described(footage, applied, recipe, pose, box, cut)
+            _write_clips(made, cut, _usable(pose, made.skipped), folder)
+            made.write(folder)
+            write_image(folder / SHEET, _sheet(made, folder))
+    except UnusableError:
+        shutil.rmtree(work)
+        raise
     shutil.rmtree(work)
     return replace(made, folder=output)
 
@@ -120,22 +137,11 @@ def _work_folder(output: Path, applied: dict[str, Any]) -> Path:
     return work
 
 
-def _poses(
-    footage: Footage, recipe: Recipe, finder: PointFinder | None, folder: Path, advance: Advance
-) -> Pose:
-    """Find or read the poses of the frames that are used, in the video's coordinates."""
-    if finder is not None:
-        pose = find_poses(footage, finder, folder, advance)
-        source = f"by {finder.name}"
-    else:
-        assert recipe.poses is not None
-        whole = read_poses(recipe.poses, recipe.poses_size or footage.size, footage.num_frames)
-        used = footage.numbers
-        pose = Pose(whole.layout, whole.points[used], whole.found[used], whole.score[used])
-        source = f"in {recipe.poses}"
-    if not pose.found.any():
-        raise UserError(f"{footage.path}: in none of {len(pose.found)} frames is a person found {source}")
-    return pose
+def _given(path: Path, recipe: Recipe, footage: Footage) -> Pose:
+    """Read the poses of the frames that are used, in the video's coordinates."""
+    whole = read_poses(path, recipe.poses_size or footage.size, footage.num_frames)
+    used = footage.numbers
+    return Pose(whole.layout, whole.points[used], whole.found[used], whole.score[used])
 
 
 def _described(
@@ -146,10 +152,16 @@ def _described(
     count = len(footage.numbers)
     pieces = [Piece("test/frames.mp4", 0, count)]
     if recipe.role == "target":
+        if count < LEAST:
+            raise UnusableError(
+                f"{footage.path}: {count} frames are too few to learn from; film some minutes"
+            )
         split = min(max(round(count * (1.0 - recipe.test_share)), 1), count - 1)
         good = np.array([place not in skipped for place in range(count)])
         if not good[:split].any():
-            raise UserError(f"{footage.path}: no usable pose in the first {split} frames, those for training")
+            raise UnusableError(
+                f"{footage.path}: no usable pose in the first {split} frames, those for training"
+            )
         pieces = [Piece("train/frames.mp4", 0, split), *_held_out(good, split)]
     return PoseSet(
         folder=footage.path,
@@ -194,7 +206,7 @@ def _usable(pose: Pose, skipped: dict[int, str]) -> Pose:
 def _held_out(good: np.ndarray[Any, np.dtype[np.bool_]], split: int) -> list[Piece]:
     """Cut the frames after ``split`` into clips: runs with a usable pose in each frame, of 2 at least.
 
-    Raises ``UserError`` when there is none.
+    Raises ``UnusableError`` when there is none.
     """
     length = max(SHORTEST, -(-int(good[split:].sum()) // PIECES))
     edges = np.flatnonzero(np.diff(np.concatenate([[0], good[split:].astype(int), [0]]))) + split
@@ -204,7 +216,7 @@ def _held_out(good: np.ndarray[Any, np.dtype[np.bool_]], split: int) -> list[Pie
             if len(places) > 1:
                 pieces.append(Piece(f"test/frames_{len(pieces)}.mp4", int(places[0]), len(places)))
     if not pieces:
-        raise UserError(
+        raise UnusableError(
             f"in the last {len(good) - split} frames, which are held out, are no two with a usable pose in a"
             " row; choose another range of the video, or a larger --test-share"
         )
