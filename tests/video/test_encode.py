@@ -59,6 +59,20 @@ def test_quality_and_colours(tmp_path, suffix, least):
     assert abs(float((got.astype(float) - SMOOTH).mean())) < 1.0
 
 
+@pytest.mark.parametrize("suffix", [".mp4", ".webm"])
+def test_colour_stays_where_it_is(tmp_path, suffix):
+    """Colour has half the resolution: the middle of what is red must not move to a side."""
+    image = np.full((64, 64, 3), 110, np.uint8)
+    image[20:44, 20:44] = (230, 20, 30)
+    path = tmp_path / f"red{suffix}"
+    with VideoWriter(path, 25) as writer:
+        writer.write(image)
+    (frame,) = stream(path)
+    red = np.clip(frame.image[..., 0].astype(float) - frame.image[..., 1] - 15, 0, None)
+    y, x = np.mgrid[:64, :64] + 0.5
+    assert [(red * x).sum() / red.sum(), (red * y).sum() / red.sum()] == pytest.approx([32, 32], abs=0.05)
+
+
 def test_gif_of_few_colours_is_exact(tmp_path):
     images = numbered(4)
     path = write(tmp_path / "a.gif", images)

@@ -140,7 +140,8 @@ class Mp4Sink(_CodecSink):
     audio_codecs = ("aac", "mp3", "ac3", "opus")
     audio_encoder = "aac"
     container_options: ClassVar = {"movflags": "+faststart"}
-    codec_options: ClassVar = {"crf": "18", "preset": "medium"}
+    # FFmpeg's scaler puts colour in the middle between pixels; untold, a decoder takes it half a pixel left.
+    codec_options: ClassVar = {"crf": "18", "preset": "medium", "chroma_sample_location": "center"}
     even = True
 
 
