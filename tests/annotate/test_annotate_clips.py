@@ -17,6 +17,7 @@ from animate.errors import UserError
 from animate.sidecars import Sidecar
 from animate.video.encode import VideoWriter
 from animate.video.image import write_image
+from spoiled import spoil_packets
 
 SIZE = (32, 48)
 
@@ -78,17 +79,6 @@ def write_clip(path, count=12):
         for number in range(count):
             writer.write(grey(number))
     return path
-
-
-def spoil_packets(path, numbers):
-    """Overwrite these packets with zeros: they can be demuxed but not decoded."""
-    with av.open(str(path)) as container:
-        packets = [(p.pos, p.size) for p in container.demux(video=0) if p.size]
-    content = bytearray(path.read_bytes())
-    for number in numbers:
-        position, size = packets[number]
-        content[position : position + size] = bytes(size)
-    path.write_bytes(content)
 
 
 def annotate(path, backend, kind=kinds.LANDMARKS, folder=None, overwrite=False):

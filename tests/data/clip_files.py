@@ -59,17 +59,6 @@ def write_strip(path, n=6, side=16):
     return path
 
 
-def spoil_packets(path, numbers):
-    """Overwrite these packets of an mp4 with zeros: they can be demuxed but not decoded."""
-    with av.open(f"file:{path}") as container:
-        packets = [(p.pos, p.size) for p in container.demux(video=0) if p.size]
-    content = bytearray(path.read_bytes())
-    for number in numbers:
-        position, size = packets[number]
-        content[position : position + size] = bytes(size)
-    path.write_bytes(content)
-
-
 def levels(frames):
     """The number of each frame, read back from its grey."""
     return [round((float(frame.mean()) - 20) / 7) for frame in frames]

@@ -5,7 +5,7 @@ import types
 
 import numpy as np
 import pytest
-from clip_files import flat, moving, spoil_packets, write_frames, write_gif, write_strip, write_video
+from clip_files import flat, moving, write_frames, write_gif, write_strip, write_video
 from PIL import Image
 
 from animate.cli.main import main
@@ -14,6 +14,7 @@ from animate.data.export import export
 from animate.data.index import Clip, FolderIndex
 from animate.data.manifest import ManifestIndex
 from animate.data.sheet import contact_sheet
+from spoiled import spoil_packets
 
 
 @pytest.fixture(autouse=True)

@@ -1,12 +1,13 @@
 import numpy as np
 import pytest
-from clip_files import flat, level, levels, spoil_packets, write_frames, write_gif, write_strip, write_video
+from clip_files import flat, level, levels, write_frames, write_gif, write_strip, write_video
 from PIL import Image
 
 import animate.data.clips
 from animate.data.clips import ClipCache, ExcerptSource, FrameStore, open_clip
 from animate.data.index import FolderIndex
 from animate.video.decode import FrameError
+from spoiled import spoil_packets
 
 
 @pytest.fixture

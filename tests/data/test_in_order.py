@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from clip_files import levels, spoil_packets, write_frames, write_gif, write_strip, write_video
+from clip_files import levels, write_frames, write_gif, write_strip, write_video
 
 from animate.data.clips import ClipCache, ExcerptSource
 from animate.data.in_order import check_whole, in_order
@@ -10,6 +10,7 @@ from animate.data.index import FolderIndex
 from animate.errors import UserError
 from animate.video.decode import count_good, stream
 from animate.video.probe import probe
+from spoiled import spoil_packets
 
 LAYOUTS = ["video", "animation", "frames", "strip"]
 

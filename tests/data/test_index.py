@@ -3,7 +3,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from clip_files import levels, spoil_packets, write_frames, write_gif, write_strip, write_video
+from clip_files import levels, write_frames, write_gif, write_strip, write_video
 
 import animate.data.index_cache
 import animate.data.layouts
@@ -12,6 +12,7 @@ from animate.data.index_cache import CACHE_NAME
 from animate.data.packed import PackedInfo
 from animate.errors import UserError
 from animate.video.probe import VideoInfo
+from spoiled import spoil_packets
 
 
 @pytest.fixture(autouse=True)

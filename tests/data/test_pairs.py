@@ -1,10 +1,11 @@
 import numpy as np
 import pytest
-from clip_files import flat, levels, moving, spoil_packets, write_frames, write_gif, write_video
+from clip_files import flat, levels, moving, write_frames, write_gif, write_video
 from PIL import Image
 
 from animate.data.pairs import check_decodes, check_sizes, find_pairs, look_at, read_pair
 from animate.errors import UserError
+from spoiled import spoil_packets
 
 
 @pytest.fixture

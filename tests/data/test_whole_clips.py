@@ -4,13 +4,14 @@ import logging
 
 import numpy as np
 import pytest
-from clip_files import levels, spoil_packets, write_gif, write_video
+from clip_files import levels, write_gif, write_video
 from fake_clips import FakeIndex
 from test_module import Recorder, data
 
 from animate.data.index import FolderIndex
 from animate.data.views import FramePair, Reconstruction, WholeClip
 from animate.errors import UserError
+from spoiled import spoil_packets
 
 
 def batches_of(datamodule):

@@ -7,8 +7,7 @@ import logging
 import os
 import socket
 import sys
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
@@ -23,6 +22,7 @@ from animate.training import main, wandb_logger
 from animate.training.wandb_logger import WandbLogger
 from animate.video.probe import probe
 from cli import TINY, rows, runs
+from local_server import serve
 
 KEY = "0" * 40
 
@@ -154,13 +154,7 @@ class Deaf(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def deaf_server():
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Deaf)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    yield from serve(Deaf)
 
 
 @pytest.fixture

@@ -69,24 +69,7 @@ class Metrics(Callback):
         self._begin(pl_module.device)
 
     @override
-    def on_test_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._begin(pl_module.device)
-
-    @override
     def on_validation_batch_end(
-        self,
-        trainer: Trainer,
-        pl_module: LightningModule,
-        outputs: Any,
-        batch: Any,
-        batch_idx: int,
-        dataloader_idx: int = 0,
-    ) -> None:
-        """Add the frames of one batch."""
-        self._update(cast("StepOutput", outputs))
-
-    @override
-    def on_test_batch_end(
         self,
         trainer: Trainer,
         pl_module: LightningModule,
@@ -101,6 +84,9 @@ class Metrics(Callback):
     @override
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._log(pl_module, "val")
+
+    on_test_epoch_start = on_validation_epoch_start
+    on_test_batch_end = on_validation_batch_end
 
     @override
     def on_test_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
