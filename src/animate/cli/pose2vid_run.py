@@ -106,7 +106,14 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _refuse(args: argparse.Namespace) -> None:
-    """Refuse settings that follow from others, before any work."""
+    """Refuse settings that follow from others, and experiments that are not there, before any work."""
+    from animate.training.conf import conf_folder
+
+    known = sorted(path.stem for path in (conf_folder() / "experiment").glob("*.yaml"))
+    for name in filter(None, (args.experiment, args.face)):
+        if name not in known:
+            near = ", ".join(experiment for experiment in known if experiment.startswith("pose2vid"))
+            raise UserError(f"there is no experiment {name}; those of this method: {near}")
     for override in args.overrides:
         if "=" not in override:
             raise UserError(f"{override}: settings of the training are given as KEY=VALUE")
@@ -133,7 +140,7 @@ def _run(args: argparse.Namespace, work: Work) -> None:
     _check(target, source, work)
     checkpoint: Path | None = None
     for stage, of, overrides in trainings:
-        _say(f"{stage}: {'done before' if work.is_done(stage, of) else 'begins'}")
+        _say(f"{stage}: {work.how_far(stage, of)}")
         begin = [f"init_from={quoted(checkpoint)}"] if checkpoint else []
         checkpoint = work.trained(stage, of, [*overrides, *begin])
     assert checkpoint is not None

@@ -73,6 +73,13 @@ class Work:
         """Tell whether a stage is complete, but was made of something else."""
         return bool(self._notes.get(stage, {}).get("done")) and not self.is_done(stage, of)
 
+    def how_far(self, stage: str, of: Mapping[str, Any]) -> str:
+        """Say in words how far a training is."""
+        if self.is_done(stage, of):
+            return "done before"
+        last = newest(self._outputs(stage, of))
+        return f"goes on from {last}" if last else "begins"
+
     def note(self, stage: str, of: Mapping[str, Any], *, done: bool, **more: str) -> None:
         """Remember that a stage has begun, or is complete."""
         self._notes[stage] = {"of": _plain(of), "done": done, **more}
