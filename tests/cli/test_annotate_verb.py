@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -185,6 +186,22 @@ def test_bad_input_is_one_line(annotate, tmp_path, arguments, message):
     assert message.format(here=tmp_path) in printed.err
     assert len(printed.err.splitlines()) == 1
     assert not sidecars(tmp_path)
+
+
+@pytest.mark.parametrize("place", [("--output", "out"), ("--sheet", "out/sheet.png")])
+def test_a_folder_that_cannot_be_written_is_told_before_any_work(
+    annotate, drawn, tmp_path, monkeypatch, place
+):
+    out = tmp_path / "out"
+    out.mkdir()
+    allowed = os.access  # root may write anywhere, so that permissions alone would test nothing
+    monkeypatch.setattr(os, "access", lambda path, mode: allowed(path, mode) and Path(path) != out)
+    code, printed = annotate("pose", drawn[0], "--backend", "puppet", place[0], tmp_path / place[1])
+    assert code == 2
+    assert re.search(r"(cannot|can) be written", printed.err)
+    assert len(printed.err.splitlines()) == 1
+    assert not printed.out
+    assert not list(out.iterdir())
 
 
 def test_what_a_killed_run_left_is_swept(annotate, drawn, tmp_path):

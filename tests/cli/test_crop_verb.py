@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import re
 from fractions import Fraction
 from types import SimpleNamespace
@@ -354,6 +355,15 @@ def test_bad_options(video, tmp_path, capfd, options, message):
     assert message in printed
     assert len(printed.splitlines()) == 1
     assert not (tmp_path / "clips").exists()
+
+
+def test_a_folder_that_cannot_be_written_is_told_before_any_work(crop, video, monkeypatch):
+    monkeypatch.setattr(os, "access", lambda _path, _mode: False)
+    done = crop(video)
+    assert done.code == 2
+    assert "cannot be written; choose another place" in done.err
+    assert len(done.err.splitlines()) == 1
+    assert Reds.looked_at == 0
 
 
 def test_nobody_to_be_seen(crop, tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -133,11 +134,13 @@ def into_sidecar(
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder for sidecars, if there is none. Raises ``UserError`` when it cannot be made."""
+    """Make a folder for sidecars, if there is none. Raises ``UserError`` when it cannot be, or be written."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise explain(folder, error) from error
+    if not os.access(folder, os.W_OK):
+        raise UserError(f"{folder}: nothing can be written into this folder; choose another place")
 
 
 def _existing(target: Path, key: Key) -> tuple[Header | None, str]:

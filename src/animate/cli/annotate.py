@@ -179,7 +179,7 @@ def _note(outcome: Outcome, message: Done[Annotated] | Failed) -> None:
         outcome.done[message.item] = message.result
         return
     clip = outcome.clips[message.item]
-    reason = message.reason.removeprefix(str(clip.path)).lstrip(": ")
+    reason = message.reason.removeprefix(f"{clip.path}:").removeprefix(f"{clip.path} ").lstrip()
     outcome.failed.append(f"{clip.name}: {reason}")
     if len(outcome.clips) > 1:
         print(f"failed: {outcome.failed[-1]}", file=sys.stderr)

@@ -26,11 +26,13 @@ def temporary_name(target: Path) -> Path:
 def check_target(target: Path, overwrite: bool) -> None:
     """Raise ``UserError`` where a file could not be put, before any work is done.
 
-    Rules: the folder it goes to must exist (it is not created: a slip in a long name would leave a tree
-    behind); an existing file is replaced with ``overwrite`` only.
+    Rules: the folder it goes to must exist and be writable (it is not created: a slip in a long name would
+    leave a tree behind); an existing file is replaced with ``overwrite`` only.
     """
     if not target.parent.is_dir():
         raise UserError(f"{target}: the folder {target.parent} does not exist; create it first")
+    if not os.access(target.parent, os.W_OK):
+        raise UserError(f"{target}: the folder {target.parent} cannot be written; choose another place")
     if target.is_dir():
         raise UserError(f"{target} is a folder; name a file")
     if target.exists() and not overwrite:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,8 @@ def check_folder(target: Path, marker: str, overwrite: bool, switch: str = "--ov
     """
     if not target.parent.is_dir():
         raise UserError(f"{target}: the folder {target.parent} does not exist; create it first")
+    if not os.access(target.parent, os.W_OK):
+        raise UserError(f"{target}: the folder {target.parent} cannot be written; choose another place")
     if not target.exists():
         return
     if not target.is_dir():
