@@ -78,7 +78,7 @@ def test_every_layer_has_a_rule() -> None:
 
 
 def test_what_everyone_may_import_imports_nothing_of_ours() -> None:
-    for name in ("types.py", "errors.py", "__init__.py"):
+    for name in ("types.py", "errors.py", "cores.py", "__init__.py"):
         assert not {entry for entry in imports(PACKAGE / name) if entry.startswith("animate")}
     for path in (PACKAGE / "layouts").glob("*.py"):
         found = {".".join(entry.split(".")[:2]) for entry in imports(path) if entry.startswith("animate")}

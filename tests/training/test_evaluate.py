@@ -16,18 +16,13 @@ from PIL import Image
 from animate import checkpoints
 from animate.cli import main as command
 from animate.metrics.evaluation import COPY_FIRST_FRAME, MODEL, Evaluation
-from animate.networks.fomm import FirstOrderModel
 from animate.reports.record import read_record
 from animate.training import evaluate_main, main
 from cli import ROOT, TINY, refused, rows, runs
+from small import networks
 
 pytestmark = pytest.mark.usefixtures("workplace")
 
-SMALL = {
-    f"{part}_{kind}": value
-    for part in ("keypoint", "motion", "generator")
-    for kind, value in (("width", 4), ("max_width", 8), ("depth", 2))
-}
 ON_CPU = ["data=videos", "data.num_workers=0", "trainer=cpu", "trainer.enable_model_summary=false"]
 
 
@@ -35,7 +30,7 @@ ON_CPU = ["data=videos", "data.num_workers=0", "trainer=cpu", "trainer.enable_mo
 def checkpoint() -> str:
     """A model of 32 x 32 pictures with random weights, in the working folder."""
     torch.manual_seed(3)
-    model = FirstOrderModel(image_size=32, motion_size=32, num_keypoints=3, generator_blocks=1, **SMALL)
+    model = networks(motion_size=32, generator_depth=2)
     state = {f"networks.{key}": value for key, value in model.state_dict().items()}
     checkpoints.save(Path("tiny.ckpt"), {"state_dict": state}, checkpoints.describe("fomm", model.arguments))
     return "tiny.ckpt"

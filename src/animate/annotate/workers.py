@@ -16,6 +16,7 @@ from contextlib import contextmanager, suppress
 from multiprocessing.connection import wait
 from typing import TYPE_CHECKING, Generic, NamedTuple, NoReturn, Protocol, TypeVar
 
+from animate.cores import usable_cores
 from animate.errors import UserError
 
 if TYPE_CHECKING:
@@ -67,11 +68,6 @@ class Starter(Protocol[Item_contra, Result_co]):
 
     def __call__(self) -> Work[Item_contra, Result_co]:
         """Get ready: import libraries, open weights."""
-
-
-def usable_cpus() -> int:
-    """Count the processors that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def process(
@@ -210,7 +206,7 @@ def _share_of_cpus(workers: int) -> Iterator[None]:
     if name in os.environ:
         yield
         return
-    os.environ[name] = str(max(1, usable_cpus() // workers))
+    os.environ[name] = str(max(1, usable_cores() // workers))
     try:
         yield
     finally:

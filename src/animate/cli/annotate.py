@@ -141,15 +141,16 @@ def annotate(job: Job | ImportJob, clips: Sequence[Clip], workers: int | None) -
 
     The back-end is made here first: what keeps it from being made stops the run before it begins.
     """
-    from animate.annotate.workers import Tick, process, usable_cpus
+    from animate.annotate.workers import Tick, process
     from animate.cli.console import bar
+    from animate.cores import usable_cores
 
     outcome = Outcome(job().backend, clips)
     _prepare(job.folder, clips)
     what = f"{job.kind}: 0/{len(clips)} clips"
     with (
         bar(what, sum(clip.num_frames for clip in clips)) as advance,
-        closing(process(job, clips, workers or usable_cpus())) as messages,
+        closing(process(job, clips, workers or usable_cores())) as messages,
     ):
         for message in messages:
             if isinstance(message, Tick):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import atexit
 import multiprocessing
-import os
 from functools import cache, partial
 from typing import TYPE_CHECKING
 
@@ -117,13 +116,6 @@ def stop_workers(iterator: object) -> None:
 def as_it_is(batch: RawBatch | None) -> RawBatch | None:
     """Leave a batch as its data set made it."""
     return batch
-
-
-def usable_cores() -> int:
-    """Count the cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):  # not on macOS and Windows
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 @cache

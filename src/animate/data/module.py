@@ -9,6 +9,7 @@ import pytorch_lightning as pl
 import torch
 from torch.utils.data import DataLoader
 
+from animate.cores import usable_cores
 from animate.data.dataset import (
     ClipDataset,
     Item,
@@ -20,7 +21,7 @@ from animate.data.dataset import (
     quiet_worker,
 )
 from animate.data.index import printable
-from animate.data.loaders import InTurn, Readable, ResumableLoader, as_it_is, usable_cores, worker_context
+from animate.data.loaders import InTurn, Readable, ResumableLoader, as_it_is, worker_context
 from animate.data.sampler import (
     BatchPlan,
     EvaluationBatchSampler,
