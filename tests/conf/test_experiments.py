@@ -13,6 +13,7 @@ from media import gif_folder
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning import Trainer
 
+import drawn_maps
 from animate.metrics.catalogue import NAMES, build
 from animate.training import main
 from animate.training.conf import conf_folder
@@ -24,6 +25,7 @@ VARIANTS = [
     ["logger=csv", "trainer=gpu", "data=manifest"],
     ["perceptual=random", "debug=fast", "data=videos"],
     ["model=pose2vid", "data=one_puppet"],
+    ["model=pix2pixhd", "data=label_maps"],
 ]
 # From the reference's YAML files: batch, repeats, epochs, milestones, checkpoint every n, generator_gan,
 # spectral norm, discriminator sees keypoints, id_sampling, learning rate of the keypoint detector.
@@ -67,6 +69,11 @@ SMALL = {name: ["data.image_size=64", *NARROW] for name in REFERENCE} | {
     ]
     for name in ("pose2vid", "pose2vid_local", "pose2vid_face")
 }
+SMALL["pix2pixhd_labels"] = [
+    *("data.image_size=[32,48]", "perceptual=random", "data.root=maps", "model.discriminator.width=4"),
+    *("model.networks.width=8", "model.networks.depth=1", "model.networks.blocks=1"),
+    *("+model.networks.encoder_width=4", "+model.networks.encoder_depth=1"),
+]
 
 
 def composed(config_name: str, *overrides: str) -> DictConfig:
@@ -196,6 +203,8 @@ def test_an_experiment_runs_for_a_step(experiment, tmp_path, monkeypatch) -> Non
 
     monkeypatch.setattr(Trainer, "fit", watched)
     data = ["data=videos", f"data.root={gif_folder(Path('gifs'))}"] if experiment in REFERENCE else []
+    if experiment == "pix2pixhd_labels":
+        drawn_maps.write(Path("maps"))
     main(
         [
             f"experiment={experiment}",

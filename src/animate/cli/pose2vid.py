@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from animate.cli import pose2vid_check, pose2vid_prepare, pose2vid_run, pose2vid_transfer
+from animate.cli import (
+    pose2vid_check,
+    pose2vid_clusters,
+    pose2vid_prepare,
+    pose2vid_run,
+    pose2vid_transfer,
+)
 
 if TYPE_CHECKING:
     import argparse
 
 # Each module adds a verb.
-VERBS = (pose2vid_prepare, pose2vid_check, pose2vid_transfer, pose2vid_run)
+VERBS = (pose2vid_prepare, pose2vid_check, pose2vid_transfer, pose2vid_run, pose2vid_clusters)
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

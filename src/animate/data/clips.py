@@ -47,8 +47,8 @@ class ClipReader(Protocol):
         """Read what is known about these frames, under the key names of ``types.Batch``; else empty.
 
         ``points`` (T, J, 2) float32 in [-1, 1], ``visible`` (T, J) bool, ``person_mask`` (T, H, W) float32 in
-        [0, 1], ``background`` (T, H, W, 3) uint8, ``identity`` () int64; and ``layout`` () str, the name of
-        the points' layout (``animate.layouts``).
+        [0, 1], ``background`` (T, H, W, 3) uint8, ``identity`` () int64, ``label`` and ``instance``
+        (T, H, W) int64; and ``layout`` () str, the name of the points' layout (``animate.layouts``).
         """
 
 

@@ -29,6 +29,7 @@ from animate.data.sampler import (
     Position,
     derive_steps,
 )
+from animate.data.transforms import MAPS
 from animate.data.views import WholeClip
 from animate.data.whole_clips import WholeClips
 from animate.errors import UserError
@@ -346,4 +347,4 @@ def as_batch(raw: RawBatch) -> Batch:
 def _as_float(key: str, value: torch.Tensor) -> torch.Tensor:
     if value.dtype == torch.uint8:
         return value.movedim(-1, -3).contiguous().float().div_(255)
-    return value.unsqueeze(-3) if key == "person_mask" else value
+    return value.unsqueeze(-3) if key in {"person_mask", *MAPS} else value

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 Adjustment = Literal["brightness", "contrast", "saturation", "hue"]
 PICTURES: tuple[Literal["frames", "background"], ...] = ("frames", "background")
 """The keys of a batch that hold colour."""
+MAPS: tuple[Literal["label", "instance"], ...] = ("label", "instance")
+"""The keys that hold a number for each pixel, which cannot be mixed."""
 POINTS: tuple[Literal["points", "visible"], ...] = ("points", "visible")
 """The keys that have a row for each point."""
 
@@ -153,10 +155,13 @@ class Augmentation:
                 batch[key] = self._warped(adjusted(batch[key], draws), draws)
         if "person_mask" in batch:
             batch["person_mask"] = self._warped(batch["person_mask"], draws)
+        for name in MAPS:
+            if name in batch:
+                batch[name] = self._warped(batch[name], draws, "nearest")
         if "points" in batch and any(draw.horizontal_flip or draw.warps for draw in draws):
             _move_points(batch, draws, list(swap))
 
-    def _warped(self, pictures: Tensor, draws: Sequence[Draw]) -> Tensor:
+    def _warped(self, pictures: Tensor, draws: Sequence[Draw], mode: str = "bilinear") -> Tensor:
         """Mirror and warp (B, T, C, H, W) pictures."""
         flips = [b for b, draw in enumerate(draws) if draw.horizontal_flip and not draw.warps]
         warps = [b for b, draw in enumerate(draws) if draw.warps]
@@ -165,18 +170,22 @@ class Augmentation:
         if flips:
             pictures[flips] = pictures[flips].flip(-1)
         if warps:
-            pictures[warps] = warp(pictures[warps], [draws[b] for b in warps], self.padding)
+            pictures[warps] = warp(pictures[warps], [draws[b] for b in warps], self.padding, mode)
         return pictures
 
 
-def warp(pictures: Tensor, draws: Sequence[Draw], padding: str) -> Tensor:
-    """Warp (B, T, C, H, W) pictures, bilinearly, with the centres of the corner pixels at -1 and 1."""
+def warp(pictures: Tensor, draws: Sequence[Draw], padding: str, mode: str = "bilinear") -> Tensor:
+    """Warp (B, T, C, H, W) pictures, with the centres of the corner pixels at -1 and 1.
+
+    Whole numbers up to 2^24 stay what they are with the mode ``nearest``.
+    """
     samples, _, _, height, width = pictures.shape
     inverse = torch.linalg.inv(_matrices(draws, height, width))[:, :2]
     merged = pictures.flatten(1, 2)
-    grid = F.affine_grid(inverse.to(pictures), [samples, 1, height, width], align_corners=True)
-    warped = F.grid_sample(merged, grid, mode="bilinear", padding_mode=padding, align_corners=True)
-    return warped.view_as(pictures)
+    merged = merged if merged.is_floating_point() else merged.float()
+    grid = F.affine_grid(inverse.to(merged), [samples, 1, height, width], align_corners=True)
+    warped = F.grid_sample(merged, grid, mode=mode, padding_mode=padding, align_corners=True)
+    return warped.view_as(pictures).to(pictures.dtype)
 
 
 def _matrices(draws: Sequence[Draw], height: int, width: int) -> Tensor:

@@ -107,6 +107,24 @@ class FramePair:
 
 
 @dataclass(frozen=True, slots=True)
+class OneFrame:
+    """A frame drawn uniformly.
+
+    Args:
+        truth: annotations to read along, by their names in ``types.Batch``.
+
+    """
+
+    truth: Sequence[str] = ()
+
+    def __call__(
+        self, clip: Clip, reader: ClipReader, rng: np.random.Generator, size: tuple[int, int]
+    ) -> Sample:
+        """See :class:`View`; T is 1."""
+        return read(clip, reader, [int(rng.integers(clip.num_frames))], size, self.truth)
+
+
+@dataclass(frozen=True, slots=True)
 class Reconstruction:
     """The first frame as source, then frames spread evenly up to the last: for evaluation, without chance.
 
