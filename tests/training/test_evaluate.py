@@ -130,6 +130,7 @@ def test_two_processes_and_one_give_the_same_numbers(checkpoint) -> None:
     assert done.returncode == 0, done.stderr[-3000:]
     assert numbers(read_record(Path("two/metrics.json"))) == numbers(alone)
     assert done.stdout.count("written to two/report.html") == 1
+    assert (done.stdout + done.stderr).count("no SyncBatchNorm for CPU processes") == 1
     assert not list(Path().glob(".two*")), "a temporary folder was left behind"
 
 

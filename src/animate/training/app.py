@@ -16,6 +16,7 @@ from hydra.types import RunMode
 
 from animate.training.complaints import explain
 from animate.training.conf import conf_folder
+from animate.training.folders import global_rank
 from animate.training.ranks import let_the_first_rank_speak
 from animate.training.sweeps import Results
 
@@ -93,6 +94,8 @@ class _Job:
         self.results = Results()
 
     def __call__(self, config: DictConfig) -> float | None:
+        if global_rank() > 0:  # what the first rank says too; warnings may be of this one's own clips
+            logging.getLogger("animate").setLevel(logging.WARNING)
         # Lightning's launcher starts its child processes from sys.argv: it has to see the true command line.
         sys.argv = self.command_line
         if HydraConfig.get().mode != RunMode.MULTIRUN:

@@ -135,7 +135,7 @@ def _settle(config: DictConfig, folder: Path, resumed: resume.Resumed | None) ->
     model = [change for change in changed if change.startswith(_MODEL)]
     if model:
         raise UserError(f"resume: {folder} began with another model: {'; '.join(model)}")
-    if changed:
+    if changed and folders.global_rank() == 0:
         log.warning("resumed with other settings than the run began with: %s", "; ".join(changed))
 
 
