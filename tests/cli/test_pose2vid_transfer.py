@@ -15,9 +15,12 @@ import torch
 
 from animate import checkpoints
 from animate.cli import main
+from animate.cli.pose2vid_transfer import HOLD, NORMALIZATIONS
 from animate.data.export import write_clip
 from animate.data.synthetic import OnePuppetIndex
 from animate.networks.pix2pixhd import Pix2PixHD
+from animate.pipelines import transfer_files
+from animate.pipelines.pose_normalisation import NORMALISATIONS
 from animate.pipelines.posed import Dance, Person
 from animate.pipelines.transfer import in_layout_of, transfer
 from animate.sidecars import Key, Sidecar, digest, place, sidecars_of, write_sidecar
@@ -114,6 +117,12 @@ def expected(files):
     model = checkpoints.load(files / "model.ckpt", method="pix2pixhd")
     pose = in_layout_of(model, Dance.open(files / "dance.mp4").pose)
     return np.stack([frame.picture for frame in transfer(model, pose, (SIDE, SIDE))])
+
+
+def test_help_tells_what_the_pipeline_does():
+    """The choices are written twice, so that help need not import the pipeline."""
+    assert NORMALIZATIONS == tuple(NORMALISATIONS)
+    assert transfer_files.HOLD == HOLD
 
 
 def test_the_dance(call, expected):

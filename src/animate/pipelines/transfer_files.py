@@ -223,8 +223,7 @@ class _Outputs:
     def write_sheet(self) -> None:
         """Write the sheet, when all frames are there."""
         if self._sheet is not None:
-            cell = (len(self._rows[0][0]), max(panel.shape[1] for panel in self._rows[0]))
-            write_image(self._sheet, tile(self._rows, PANELS, cell))
+            write_image(self._sheet, tile(self._rows, PANELS))
 
 
 def fitted(picture: NDArray[np.uint8], height: int) -> NDArray[np.uint8]:
