@@ -36,7 +36,7 @@ def clips(tmp_path_factory):
     for name, seed, frames in (("me", 0, 20), ("dance", 1, 6)):
         index = OnePuppetIndex(seed=seed, train_clips=1, val_clips=1, test_clips=1, frames=frames, size=64)
         (clip,) = index.clips("train")
-        write_clip(clip, folder / name, (64, 64), ".mp4")
+        write_clip(clip, folder / name, (128, 128), ".mp4")
         (folder / name / f"{clip.name}.mp4").rename(folder / f"{name}.mp4")
     return folder
 

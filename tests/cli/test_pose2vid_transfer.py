@@ -121,7 +121,7 @@ def expected(files):
 
 def test_help_tells_what_the_pipeline_does():
     """The choices are written twice, so that help need not import the pipeline."""
-    assert NORMALIZATIONS == tuple(NORMALISATIONS)
+    assert tuple(NORMALISATIONS) == NORMALIZATIONS
     assert transfer_files.HOLD == HOLD
 
 
@@ -218,7 +218,7 @@ def sets(tmp_path_factory):
     found = {}
     for role, seed in (("target", 0), ("source", 1)):
         index = OnePuppetIndex(seed=seed, train_clips=1, val_clips=1, test_clips=1, frames=FRAMES, size=64)
-        write_clip(index.clips("train")[0], folder / "clips", (64, 64), ".mp4")
+        write_clip(index.clips("train")[0], folder / "clips", (128, 128), ".mp4")
         clip = folder / "clips" / f"{index.clips('train')[0].name}.mp4"
         found[role] = prepared(folder / role, role, clip)
     return found
