@@ -25,7 +25,7 @@ pytestmark = pytest.mark.usefixtures("workplace")
     [
         (["experiment=fomm_mgiff"], "no experiment=fomm_mgiff; did you mean fomm_mgif"),
         (["loger=csv"], "did you mean logger"),
-        (["data=vidoes"], "no data=vidoes; did you mean videos? (known: manifest, puppets, videos)"),
+        (["data=vidoes"], "no data=vidoes; did you mean videos? (known: "),
         ([*TINY, "trainer.max_epoch=3"], "no setting 'trainer.max_epoch'; did you mean trainer.max_epochs"),
         ([*TINY, "model.optimizer.generatr.lr=1"], "did you mean model.optimizer.generator.lr"),
         ([*TINY, "trainer.max_epochs=["], "cannot read the override 'trainer.max_epochs=['"),
@@ -287,3 +287,7 @@ def test_animate_train_is_the_same_program(capfd) -> None:
     assert stopped.value.code == 2
     assert "did you mean trainer.max_epochs" in capfd.readouterr().err
     assert animate(["train", "-m", *TINY, "seed=1,2", "trainer.fast_dev_run=true"]) == 0
+    with pytest.raises(SystemExit) as stopped:
+        animate(["score", "checkpoint=none.ckpt", "data=puppets"])
+    assert stopped.value.code == 2
+    assert "none.ckpt: no such file" in capfd.readouterr().err

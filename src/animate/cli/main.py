@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 # One module each. They import torch and the like inside of their functions, so that help is instant.
 VERBS = (
     "train",
+    "score",
     "data",
     "drive",
     "reconstruct",

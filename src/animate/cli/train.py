@@ -6,18 +6,24 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Callable
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add the verb. Everything behind it is Hydra's, options too, so no character begins an option here."""
-    parser = subparsers.add_parser(
-        "train",
-        help="train a model: animate train experiment=fomm_puppets",
-        add_help=False,
-        prefix_chars="\0",
-    )
+    """Add the verb."""
+    add_hydra_parser(subparsers, "train", "train a model: animate train experiment=fomm_puppets", run)
+
+
+def add_hydra_parser(
+    subparsers: argparse._SubParsersAction[argparse.ArgumentParser],
+    name: str,
+    help_line: str,
+    work: Callable[[argparse.Namespace], int],
+) -> None:
+    """Add a verb behind which everything is Hydra's, options too: no character begins an option here."""
+    parser = subparsers.add_parser(name, help=help_line, add_help=False, prefix_chars="\0")
     parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE")
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=work)
 
 
 def run(args: argparse.Namespace) -> int:
