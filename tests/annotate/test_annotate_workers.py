@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from contextlib import closing
 
 import pytest
@@ -60,6 +61,12 @@ def test_leaving_early_ends_the_processes_tidily(tmp_path):
     assert len(pids(tmp_path)) == 2
     assert not any(map(alive, pids(tmp_path)))
     assert not list(tmp_path.glob("half*"))
+
+
+def test_ctrl_c_is_kept_from_processes_from_their_start_and_not_from_us(tmp_path):
+    done, _, _ = outcome(tmp_path, ["mask", "mask"], 2)
+    assert set(done.values()) == {"True"}
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
 
 
 def test_each_process_gets_its_share_of_the_processors_unless_told_otherwise(tmp_path, monkeypatch):

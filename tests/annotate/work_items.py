@@ -41,6 +41,8 @@ class Work:
         if item == "wait":
             yield from self.wait()
         yield 3
+        if item == "mask":
+            return str(signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, []))
         return item.upper()
 
     def wait(self) -> Generator[int]:

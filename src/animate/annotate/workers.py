@@ -13,6 +13,7 @@ import signal
 import sys
 from collections import deque
 from contextlib import contextmanager, suppress
+from multiprocessing import resource_tracker
 from multiprocessing.connection import wait
 from typing import TYPE_CHECKING, Generic, NamedTuple, NoReturn, Protocol, TypeVar
 
@@ -131,7 +132,8 @@ class _Crew(Generic[Item, Result]):
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
         process = context.Process(target=_serve, args=(self._start, theirs), daemon=True)
-        process.start()
+        with _without_interrupts():
+            process.start()
         theirs.close()
         self._at[ours] = (process, -1)
         self._give(ours)
@@ -197,6 +199,17 @@ def _serve(start: Starter[Item, Result], parent: Connection) -> None:
 
 def _leave(_number: int, _frame: FrameType | None) -> NoReturn:
     sys.exit(_TERMINATED)
+
+
+@contextmanager
+def _without_interrupts() -> Iterator[None]:
+    """Keep Ctrl-C from processes that start here, which would complain; our own is heard afterwards."""
+    resource_tracker.ensure_running()  # starting it would end what follows
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager
