@@ -11,7 +11,9 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 
+from animate import checkpoints
 from animate.cli import main
 from animate.cli.pose2vid_work import StoppedError, Work, newest, quoted
 from animate.data.export import write_clip
@@ -200,7 +202,8 @@ def test_a_path_is_quoted_for_hydra(tmp_path):
 def test_killed_in_the_middle_of_the_training_it_goes_on(clips, tmp_path):
     """The training ends with the command that is killed, resumably; then everything is done."""
     output = tmp_path / "out"
-    arguments = command(clips, output, *SMALL, "trainer.max_epochs=4", "data.steps_per_epoch=40")
+    face = ("--face", "pose2vid_puppets_face")
+    arguments = command(clips, output, *face, *SMALL, "trainer.max_epochs=4", "data.steps_per_epoch=40")
     whole = [sys.executable, "-m", "animate.cli", *arguments]
     with subprocess.Popen(whole, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         deadline = time.monotonic() + 300
@@ -212,4 +215,10 @@ def test_killed_in_the_middle_of_the_training_it_goes_on(clips, tmp_path):
     assert again.returncode == 0, again.stderr
     assert "training: goes on from" in again.stdout
     assert len(list((output / "training" / "pose2vid_puppets").iterdir())) == 1
+    face = newest(output / "face")
+    networks = checkpoints.load(face, method="pix2pixhd")
+    before = checkpoints.load(newest(output / "training"), method="pix2pixhd")
+    assert networks.face is not None
+    for name, value in before.generator.state_dict().items():
+        assert torch.equal(networks.generator.state_dict()[name], value), name
     assert probe(output / "dance.mp4").num_frames == 6
