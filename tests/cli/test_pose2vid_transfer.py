@@ -233,6 +233,34 @@ def test_prepared_data_sets(call, sets):
     assert Person.open(target).size == (SIDE, SIDE)
 
 
+def test_the_sound_of_a_prepared_source(call, sets, files, tmp_path, caplog):
+    """It is taken from the video that the data set was made of, as long as that is there."""
+    video = tmp_path / "video.mp4"
+    with VideoWriter(video, 25, audio_from=files / "dance.mp4") as writer:
+        for frame in stream(next((sets["source"].parent / "clips").glob("*.mp4"))):
+            writer.write(frame.image)
+    source = prepared(tmp_path / "prepared", "source", video, start=2)
+    _, _, output = call(target=sets["target"], source=source, output="out.mp4")
+    assert probe(output).has_audio
+    video.unlink()
+    code, told, output = call(target=sets["target"], source=source, output="quiet.mp4")
+    assert code == 0, told
+    assert "is not there any more: no sound" in caplog.text
+    assert not probe(output).has_audio
+    assert probe(output).num_frames == FRAMES - 2
+
+
+def test_a_full_disk_leaves_nothing(animate, files, tmp_path):
+    given = {"checkpoint": files / "model.ckpt", "target": files / "me.mp4", "source": files / "dance.mp4"}
+    arguments = [part for name, path in given.items() for part in (f"--{name}", path)]
+    output = tmp_path / "out.mp4"
+    told = animate("pose2vid", "transfer", *arguments, "--output", output, "--grid", limit=2000)
+    assert told.returncode == 2
+    assert "cannot be written" in told.stderr
+    assert told.stderr.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_exchanged_data_sets_are_told(call, sets, tmp_path):
     code, told, _ = call(target=sets["source"], source=sets["target"])
     assert code == 2

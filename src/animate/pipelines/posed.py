@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from fractions import Fraction
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -17,7 +19,6 @@ from animate.pipelines.pose_set.recipe import MANIFEST, PoseSet
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
     Size = tuple[int, int]
     """(height, width)."""
+
+logger = logging.getLogger(__name__)
 
 EVEN = 1e-5
 """Seconds by which the times of an even clock may be rounded."""
@@ -142,9 +145,13 @@ def _prepared(path: Path) -> Dance:
 
 def _sound_of(made: PoseSet, path: Path) -> Path | None:
     """Find the video that a data set was made of, where it still is what it was."""
-    video = path.__class__(made.video)
-    there = video.is_file() and content_of(video) == made.recipe.get("content")
-    return video if there else None
+    video = Path(made.video)
+    if video.is_dir():
+        return None
+    if video.is_file() and content_of(video) == made.recipe.get("content"):
+        return video
+    logger.warning("%s: the video that it was made of, %s, is not there any more: no sound", path, video)
+    return None
 
 
 def _annotated(path: Path) -> Dance:
