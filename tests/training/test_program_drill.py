@@ -16,13 +16,17 @@ from animate.training import main
 from cli import ROOT, TINY, rows, runs
 
 pytestmark = pytest.mark.usefixtures("workplace")
+PROGRAM = [sys.executable, str(ROOT / "train.py")]
 
 
 def signalled(options: list[str], number: int, group: bool) -> int:
     """The exit code of a training in a process of its own that gets a signal in its third epoch."""
-    command = [sys.executable, str(ROOT / "train.py"), *options]
     process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True, text=True
+        [*PROGRAM, *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+        text=True,
     )
     seen = ""
     while "Epoch 2:" not in seen:
@@ -67,6 +71,30 @@ def test_drill_of_the_whole_program(monkeypatch, number, group, code, accumulati
     steps = torch.load(last, weights_only=True)["global_step"]
     assert steps == 30 if number == signal.SIGKILL else steps > 30, "saved inside of the third epoch"
     main([*options, "resume=last"])
+    assert_same_runs()
+
+
+@pytest.mark.slow
+def test_drill_of_two_ranks(monkeypatch) -> None:
+    """SIGTERM to both ranks and their data workers, inside of accumulated steps."""
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    options = [
+        *TINY,
+        *("trainer.devices=2", "trainer.strategy=ddp", "trainer.limit_val_batches=0", "callbacks=ema"),
+        *("data.batch_size=4", "data.num_workers=1", "trainer.accumulate_grad_batches=2"),
+        *("trainer.max_epochs=4", "data.steps_per_epoch=15", "callbacks.progress.refresh_rate=1"),
+    ]
+    subprocess.run([*PROGRAM, *options, "experiment_name=whole"], check=True)
+    options += ["experiment_name=parts"]
+    assert signalled(options, signal.SIGTERM, group=True) == 143
+    (last,) = Path("outputs/parts").glob("*/checkpoints/last.ckpt")
+    assert 30 < torch.load(last, weights_only=True)["global_step"] < 60
+    subprocess.run([*PROGRAM, *options, "resume=last"], check=True)
+    assert_same_runs()
+
+
+def assert_same_runs() -> None:
+    """The run in parts ended with the losses and weights of the whole one, to the bit."""
     parts, whole = runs()
     ours, theirs = (torch.load(p / "checkpoints" / "last.ckpt", weights_only=True) for p in (parts, whole))
     assert [row["train/loss"] for row in rows(parts)] == [row["train/loss"] for row in rows(whole)]
