@@ -68,7 +68,8 @@ def publish(name: str, rows: list[Row], folder: Path) -> None:
     table = Table(title=name)
     columns = list(rows[0])
     for column in columns:
-        table.add_column(column, justify="left" if isinstance(rows[0][column], str) else "right")
+        side = "left" if isinstance(rows[0][column], str) else "right"
+        table.add_column(column.replace("_", " "), justify=side, overflow="fold")
     for row in rows:
         table.add_row(*(str(row[column]) for column in columns))
     Console().print(table)
