@@ -238,7 +238,7 @@ def test_broken_files_are_named_and_skipped(root):
     (root / "train/text.mp4").write_text("no video " * 50)
     (root / "train/broken_frames").mkdir()
     (root / "train/broken_frames/0.png").write_text("no picture")
-    with pytest.raises(UserError, match=r"3 of 8 clips .*empty\.mp4.*max_broken_share"):
+    with pytest.raises(UserError, match=r"3 of 8 clips .*empty\.mp4.*data.max_skipped_share=0\.1"):
         FolderIndex(root)
     index = FolderIndex(root, max_broken_share=0.4)
     assert names(index) == ["a.gif", "b.mp4", "c", "d.png"]

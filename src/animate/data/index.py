@@ -284,9 +284,8 @@ def refuse_too_many(problems: Sequence[str], num_clips: int, max_broken_share: f
         return
     named = "; ".join(problems[:_NAMED_PROBLEMS]) + ("; ..." if len(problems) > _NAMED_PROBLEMS else "")
     told = printable(f"{len(problems)} of {total} clips in '{where}' cannot be read: {named}")
-    raise UserError(
-        f"{told}; more than data.max_skipped_share={max_broken_share:g} allows: repair or remove them, or raise it"
-    )
+    limit = f"data.max_skipped_share={max_broken_share:g}"
+    raise UserError(f"{told}; more than {limit} allows. Repair or remove them, or raise it")
 
 
 def checked_strip_size(strip_size: Sequence[int] | None) -> tuple[int, int] | None:
