@@ -8,12 +8,16 @@ import subprocess
 import sys
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import torch
 
 from animate.training import main
 from cli import ROOT, TINY, rows, runs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 pytestmark = pytest.mark.usefixtures("workplace")
 PROGRAM = [sys.executable, str(ROOT / "train.py")]
@@ -40,7 +44,18 @@ def signalled(options: list[str], number: int, group: bool) -> int:
     return code
 
 
+@pytest.fixture
+def one_thread(monkeypatch) -> Iterator[None]:
+    """Here and in other processes: sums over several threads are other sums."""
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
 @pytest.mark.slow
+@pytest.mark.usefixtures("one_thread")
 @pytest.mark.parametrize("accumulation", [1, 2])
 @pytest.mark.parametrize(
     ("number", "group", "code"),
@@ -52,9 +67,8 @@ def signalled(options: list[str], number: int, group: bool) -> int:
     ],
     ids=["SIGTERM", "SIGTERM to all", "Ctrl-C", "SIGKILL"],
 )
-def test_drill_of_the_whole_program(monkeypatch, number, group, code, accumulation) -> None:
+def test_drill_of_the_whole_program(number, group, code, accumulation) -> None:
     """Two data workers, averaged weights, a schedule, a real signal; equal to the bit after resume=last."""
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
     options = [
         *TINY,
         "callbacks=ema",
@@ -75,9 +89,9 @@ def test_drill_of_the_whole_program(monkeypatch, number, group, code, accumulati
 
 
 @pytest.mark.slow
-def test_drill_of_two_ranks(monkeypatch) -> None:
+@pytest.mark.usefixtures("one_thread")
+def test_drill_of_two_ranks() -> None:
     """SIGTERM to both ranks and their data workers, inside of accumulated steps."""
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
     options = [
         *TINY,
         *("trainer.devices=2", "trainer.strategy=ddp", "trainer.limit_val_batches=0", "callbacks=ema"),
