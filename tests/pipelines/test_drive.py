@@ -7,10 +7,13 @@ import numpy as np
 import pytest
 import torch
 
+from animate.annotate.protocols import Pose
+from animate.errors import UserError
 from animate.pipelines.drive import (
     EncodedSource,
     drive,
     find_start_frame,
+    find_start_frame_by_landmarks,
     render_batches,
     suitable_batch_size,
     to_pictures,
@@ -168,3 +171,31 @@ def test_rounding_to_uint8():
 def test_batches_on_a_cpu_stay_small(networks, monkeypatch, size, expected):
     monkeypatch.setitem(networks.arguments, "image_size", size)
     assert suitable_batch_size(networks) == expected
+
+
+class Table:
+    """Finds the points that a table gives for a picture's first pixel; none where it has no entry."""
+
+    name = "table"
+
+    def __init__(self, points):
+        self.points = points
+
+    def __call__(self, frames):
+        found = [self.points.get(int(frame[0, 0, 0])) for frame in frames]
+        values = [np.zeros((3, 2), np.float32) if points is None else points for points in found]
+        there = np.array([[points is not None] * 3 for points in found])
+        return Pose("table", np.stack(values), there, there.astype(np.float32))
+
+
+def test_the_start_frame_by_landmarks_passes_over_frames_without_them():
+    triangle = np.array([[0, 0], [0.5, 0], [0, 0.5]], np.float32)
+    steep = np.array([[0, 0], [0.5, 0], [0, 0.9]], np.float32)
+    finder = Table({0: triangle, 2: steep, 4: triangle / 2 + 0.1})
+    frames = [np.full((4, 4, 3), number, np.uint8) for number in range(6)]
+    assert find_start_frame_by_landmarks(finder, frames[0], frames[1:], batch_size=2) == 3
+    assert find_start_frame_by_landmarks(finder, frames[2], frames) == 2
+    with pytest.raises(UserError, match="table finds no landmarks in the source"):
+        find_start_frame_by_landmarks(finder, frames[1], frames)
+    with pytest.raises(UserError, match="table finds no landmarks in the driving frames"):
+        find_start_frame_by_landmarks(finder, frames[0], [frames[1], frames[3]])

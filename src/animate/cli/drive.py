@@ -67,8 +67,9 @@ def _add_motion(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--best-frame",
         type=_best_frame,
-        metavar="auto|N",
-        help="driving frame in the pose of the source, found by keypoints (auto) or given; relative only",
+        metavar="auto|N|BACKEND",
+        help="driving frame in the pose of the source, found by the model's keypoints (auto), given by its "
+        "number, or found by the landmarks of a back-end (dlib; docs/annotation.md); relative only",
     )
 
 
@@ -119,7 +120,14 @@ def _best_frame(text: str) -> int | str:
     try:
         return natural(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is neither auto nor a frame number") from None
+        from animate.annotate.backends import LANDMARKS
+
+        if text in LANDMARKS:
+            return text
+        known = ", ".join(sorted(LANDMARKS))
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is neither auto, nor a frame number, nor a back-end of landmarks ({known})"
+        ) from None
 
 
 def run(args: argparse.Namespace) -> int:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from animate.errors import UserError
 from animate.pipelines.framing import to_model
 from animate.pipelines.motion import MotionTransfer, closest_pose
 from animate.pipelines.stream import batched
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
+    from animate.annotate.protocols import PointFinder
     from animate.networks.fomm import FirstOrderModel
     from animate.types import Keypoints
 
@@ -122,6 +124,40 @@ def find_start_frame(
     """
     points = _keypoint_values(networks, frames, batch_size)
     return closest_pose(next(_keypoint_values(networks, [source], 1)), points)
+
+
+def find_start_frame_by_landmarks(
+    finder: PointFinder,
+    source: NDArray[np.uint8],
+    frames: Iterable[NDArray[np.uint8]],
+    *,
+    batch_size: int = BATCH_SIZE,
+) -> int:
+    """Find the driving frame whose landmarks are most like those of the source; return its number.
+
+    Frames in which not all of them are found are passed over.
+
+    Raises:
+        UserError: not all of them are found in the source, or in any of the frames.
+
+    """
+    goal = next(_landmarks(finder, [source], 1))
+    if np.isnan(goal).any():
+        raise UserError(f"{finder.name} finds no landmarks in the source; use --best-frame auto or a number")
+    points = list(_landmarks(finder, frames, batch_size))  # some hundred bytes each
+    if all(np.isnan(found).any() for found in points):
+        raise UserError(f"{finder.name} finds no landmarks in the driving frames; use --best-frame auto")
+    return closest_pose(goal, points)
+
+
+def _landmarks(
+    finder: PointFinder, frames: Iterable[NDArray[np.uint8]], batch_size: int
+) -> Iterator[NDArray[np.float32]]:
+    """Yield the points of each frame, (K, 2); not numbers where one of them was not found."""
+    for chunk in batched(frames, batch_size):
+        pose = finder(np.stack(chunk))
+        for points, found in zip(pose.points, pose.found, strict=True):
+            yield points if found.all() else np.full_like(points, np.nan)
 
 
 def model_size(networks: FirstOrderModel) -> int:

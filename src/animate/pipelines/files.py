@@ -6,12 +6,19 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import islice, tee
-from typing import TYPE_CHECKING, Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import numpy as np
 
+from animate.annotate import backends
 from animate.errors import UserError
-from animate.pipelines.drive import BATCH_SIZE, drive, find_start_frame, model_size
+from animate.pipelines.drive import (
+    BATCH_SIZE,
+    drive,
+    find_start_frame,
+    find_start_frame_by_landmarks,
+    model_size,
+)
 from animate.pipelines.framing import Box, PasteBack, to_model
 from animate.pipelines.stream import ahead
 from animate.video.decode import FOLDER_FPS, Frame, stream
@@ -51,9 +58,9 @@ class DriveSettings:
     """Carry over what changed since the initial frame, instead of the driving keypoints as they are."""
     adapt_scale: bool = False
     """Scale relative movement by the ratio of the sizes of source and driving object."""
-    best_frame: int | Literal["auto"] | None = None
+    best_frame: int | str | None = None
     """The driving frame, counted from 0 in the file, that shows the pose of the source; ``auto`` finds it by
-    the model's keypoints; None takes the first of the range."""
+    the model's keypoints, the name of a back-end of landmarks by these; None takes the first of the range."""
     batch_size: int = BATCH_SIZE
     """Driving frames per forward pass."""
     keep_size: bool = False
@@ -219,11 +226,16 @@ def _initial_frame(
     track: Track,
 ) -> Frame | None:
     """Take the driving frame that shows the pose of the source; None is the first one."""
-    if settings.best_frame != "auto":
-        return None if settings.best_frame is None else clip.frame(settings.best_frame)
+    best = settings.best_frame
+    if not isinstance(best, str):
+        return None if best is None else clip.frame(best)
+    finder = None if best == "auto" else backends.landmarks(best)
     with closing(ahead(clip.frames(), 2 * settings.batch_size)) as frames:
         images = (frame.image for frame in track(frames, "finding the start frame", clip.num_frames))
-        number = find_start_frame(networks, square, images, batch_size=settings.batch_size)
+        if finder is None:
+            number = find_start_frame(networks, square, images, batch_size=settings.batch_size)
+        else:
+            number = find_start_frame_by_landmarks(finder, square, images, batch_size=settings.batch_size)
     # Counted among the frames that decode, so found by counting again, not by its number in the file.
     return next(islice(clip.frames(), number, None))
 
