@@ -357,6 +357,24 @@ def test_bad_options(video, tmp_path, capfd, options, message):
     assert not (tmp_path / "clips").exists()
 
 
+@pytest.mark.parametrize(("what", "weights"), [("face", "yunet"), ("person", "keypoint")])
+def test_without_a_backend_the_free_one_is_taken(video, tmp_path, capfd, monkeypatch, what, weights):
+    """Here it has no weights, and says whose it misses."""
+    monkeypatch.setenv("ANIMATE_WEIGHTS", str(tmp_path))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr("urllib.request.OpenerDirector.open", refuse)
+    assert main(["crop", str(video), "--what", what, "--output", str(tmp_path / "clips")]) == 2
+    licence, error = capfd.readouterr().err.splitlines()
+    assert "licence" in licence
+    assert error.startswith("animate: error: ")
+    assert weights in error.lower()
+    assert not (tmp_path / "clips").exists()
+
+
+def refuse(*_arguments, **_options):
+    raise OSError("no network here")
+
+
 def test_a_folder_that_cannot_be_written_is_told_before_any_work(crop, video, monkeypatch):
     monkeypatch.setattr(os, "access", lambda _path, _mode: False)
     done = crop(video)

@@ -30,9 +30,11 @@ class Subject(NamedTuple):
     """The kind of annotation that finds it."""
     margin: float
     """Usual margin, as a share of the box."""
+    backend: str
+    """What finds it unless another is named: one that comes with ``animate``, free for any use."""
 
 
-WHAT = {"face": Subject("faces", 0.5), "person": Subject("persons", 0.1)}
+WHAT = {"face": Subject("faces", 0.5, "yunet"), "person": Subject("persons", 0.1, "keypoint_rcnn")}
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -126,7 +128,7 @@ def run(args: argparse.Namespace) -> int:
 
     wanted = Wanted.of(args)
     check_folder(args.output, MARKER, args.overwrite)  # before the long part of the work
-    if (args.boxes is None) == (args.backend is None):
+    if args.boxes is not None and args.backend is not None:
         raise UserError("give either --boxes FILE or --backend NAME: one of them says where the figures are")
     clips, problems = _clips(args.inputs)
     with terminable():
@@ -172,8 +174,8 @@ def _from_backend(args: argparse.Namespace, clips: list[Clip]) -> Detected:
     from animate.annotate.tubes import boxes_by_frame
     from animate.sidecars import Sidecar, cache_folder
 
-    kind = WHAT[args.what].kind
-    outcome = annotate(Job(kind, args.backend, cache_folder()), clips, args.workers)
+    kind, backend = WHAT[args.what].kind, args.backend or WHAT[args.what].backend
+    outcome = annotate(Job(kind, backend, cache_folder()), clips, args.workers)
     if outcome.done:
         tell(kind, outcome)
     places = {clips[index].path: done.path for index, done in outcome.done.items()}
