@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
-import pytorch_lightning as pl
 import torch
 from torch import Tensor
+from typing_extensions import override
 
 from animate.losses.adversarial import discriminator_loss, generator_loss
 from animate.losses.equivariance import equivariance_jacobian_loss, equivariance_value_loss
 from animate.losses.feature_matching import feature_matching_loss
-from animate.losses.reconstruction import reconstruction_loss
 from animate.modules import optim
-from animate.modules.optim import AdamSettings
+from animate.modules.adversarial import AdversarialModule
 from animate.networks.fomm import repeat_keypoints
 from animate.ops.transform import RandomTransform, TransformNoise
 from animate.types import Batch, Keypoints, StepOutput
@@ -22,13 +21,13 @@ from animate.types import Batch, Keypoints, StepOutput
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from pytorch_lightning.utilities.types import OptimizerLRScheduler
+    from torch import nn
+    from torch.optim import Optimizer
+    from torch.optim.lr_scheduler import LRScheduler
 
     from animate.losses.perceptual import PerceptualLoss
+    from animate.modules.optim import AdamSettings
     from animate.networks.fomm import Animation, Discriminator, FirstOrderModel
-
-PARTS = ("keypoint_detector", "generator", "discriminator")
-ADAM = AdamSettings(lr=2e-4, betas=(0.5, 0.999))
 
 
 @dataclass(frozen=True)
@@ -56,7 +55,7 @@ class LossWeights:
     equivariance_jacobian: float = 10.0
 
 
-class FOMM(pl.LightningModule):
+class FOMM(AdversarialModule):
     """Siarohin et al., "First Order Motion Model for Image Animation" (2019).
 
     Of two frames of one video the source, moved by its keypoints to those of the driving frame, must become
@@ -79,6 +78,10 @@ class FOMM(pl.LightningModule):
 
     """
 
+    networks: FirstOrderModel
+    discriminator: Discriminator | None
+    loss_weights: LossWeights
+
     def __init__(
         self,
         networks: FirstOrderModel,
@@ -91,51 +94,31 @@ class FOMM(pl.LightningModule):
         gamma: float = 0.1,
         freeze: Sequence[str] = (),
     ) -> None:
-        super().__init__()
-        self.loss_weights = loss_weights or LossWeights()
-        self.transform = transform or TransformNoise()
-        self.networks = networks
-        # DDP refuses parameters that get no gradient, so a discriminator without a weight is not kept.
-        self.discriminator = discriminator if self.loss_weights.generator_gan else None
-        self.perceptual = perceptual
-        self.milestones, self.gamma = list(milestones), gamma
-        self.optimizer_settings = dict.fromkeys(PARTS, ADAM) if optimizer is None else dict(optimizer)
-        optim.check_parts(
-            PARTS,
-            self.optimizer_settings,
-            discriminator=(self.loss_weights.generator_gan, self.discriminator),
-            perceptual=(self.loss_weights.perceptual, perceptual),
+        super().__init__(
+            networks, discriminator, perceptual, loss_weights or LossWeights(), optimizer, freeze
         )
-        self._frozen_parts = optim.freeze(self, freeze)
-        self.train()
+        self.transform = transform or TransformNoise()
+        self.milestones, self.gamma = list(milestones), gamma
 
-    def train(self, mode: bool = True) -> Self:
-        """Switch to training or evaluation; frozen parts stay in evaluation (Lightning warns of them)."""
-        super().train(mode)
-        for name in self._frozen_parts:
-            self.get_submodule(name).eval()
-        return self
+    @override
+    def parts(self) -> dict[str, nn.Module | None]:
+        """Name the three networks."""
+        detector, generator = self.networks.keypoint_detector, self.networks.generator
+        return {"keypoint_detector": detector, "generator": generator, "discriminator": self.discriminator}
 
-    def configure_optimizers(self) -> OptimizerLRScheduler:
-        """One Adam for all parts; the learning rates fall at the milestones, counted in epochs."""
-        networks = self.networks
-        parts = (networks.keypoint_detector, networks.generator, self.discriminator)
-        named = {name: part for name, part in zip(PARTS, parts, strict=True) if part is not None}
-        optimizer = optim.grouped_adam(named, self.optimizer_settings)
-        scheduler = torch.optim.lr_scheduler.MultiStepLR(optimizer, self.milestones, self.gamma)
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "epoch"}}
+    @override
+    def schedule(self, optimizer: Optimizer) -> LRScheduler:
+        """Multiply the learning rates at the milestones."""
+        return torch.optim.lr_scheduler.MultiStepLR(optimizer, self.milestones, self.gamma)
 
-    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:  # noqa: ARG002
-        """Sum the weighted terms of one batch of frame pairs."""
-        return optim.logged_sum(self, self.training_terms(batch), len(batch["frames"]))
-
+    @override
     def training_terms(self, batch: Batch) -> dict[str, Tensor]:
         """Build every weighted term of the objective, by name, for ``(B, 2, 3, H, W)`` frame pairs."""
         source, driving = batch["frames"].unbind(1)
         detector = self.networks.keypoint_detector
         kp_source, kp_driving = detector(source), detector(driving)
         animation = self.networks.generator(source, kp_source=kp_source, kp_driving=kp_driving)
-        terms = self._reconstruction_terms(animation["prediction"], driving)
+        terms = self.reconstruction_terms(animation["prediction"], driving)
         if optim.learns(detector):
             terms |= self._equivariance_terms(driving, kp_driving, batch["seed"])
         if self.discriminator is not None:
@@ -143,16 +126,6 @@ class FOMM(pl.LightningModule):
             terms |= self._generator_terms(self.discriminator, fake, driving, points)
             if optim.learns(self.discriminator):
                 terms |= self._discriminator_terms(self.discriminator, fake.detach(), driving, points)
-        return terms
-
-    def _reconstruction_terms(self, prediction: Tensor, driving: Tensor) -> dict[str, Tensor]:
-        """How far the prediction is from the driving frame."""
-        terms = {}
-        if self.perceptual is not None and self.loss_weights.perceptual:
-            terms["perceptual"] = self.loss_weights.perceptual * self.perceptual(prediction, driving)
-        if self.loss_weights.reconstruction:
-            distance = reconstruction_loss(prediction, driving)
-            terms["reconstruction"] = self.loss_weights.reconstruction * distance
         return terms
 
     def _equivariance_terms(
@@ -197,14 +170,7 @@ class FOMM(pl.LightningModule):
         loss = discriminator_loss(real_score=seen.score, fake_score=made.score)
         return {"discriminator_gan": self.loss_weights.discriminator_gan * loss}
 
-    def validation_step(self, batch: Batch, batch_idx: int) -> StepOutput:  # noqa: ARG002
-        """Reconstruct every clip from its first frame."""
-        return self.reconstruct(batch)
-
-    def test_step(self, batch: Batch, batch_idx: int) -> StepOutput:  # noqa: ARG002
-        """Reconstruct every clip from its first frame."""
-        return self.reconstruct(batch)
-
+    @override
     def reconstruct(self, batch: Batch) -> StepOutput:
         """Predict frames 1 to T - 1 of each of B clips from frame 0 and their keypoints: N = B (T - 1).
 

@@ -2,33 +2,32 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar
 
-import pytorch_lightning as pl
 import torch
 from torch import Tensor
+from typing_extensions import override
 
 from animate.errors import UserError
-from animate.losses.reconstruction import reconstruction_loss
 from animate.modules import optim
+from animate.modules.adversarial import AdversarialModule
 from animate.modules.conditional_gan import LossWeights, adversarial_terms
-from animate.modules.optim import AdamSettings
 from animate.ops.skeleton import coloured
 from animate.types import Batch, StepOutput
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from pytorch_lightning.utilities.types import OptimizerLRScheduler
+    from torch import nn
+    from torch.optim import Optimizer
+    from torch.optim.lr_scheduler import LRScheduler
 
     from animate.losses.perceptual import PerceptualLoss
+    from animate.modules.optim import AdamSettings
     from animate.networks.pix2pixhd import MultiscaleDiscriminator, Pix2PixHD
 
-PARTS = ("generator", "discriminator")
-ADAM = AdamSettings(lr=2e-4, betas=(0.5, 0.999))
 
-
-class Pose2Vid(pl.LightningModule):
+class Pose2Vid(AdversarialModule):
     """Chan et al., "Everybody Dance Now" (2019), over pix2pixHD (Wang et al., 2018).
 
     The generator turns labels, as a rule skeletons drawn from the batch's points, into pictures. Where the
@@ -58,6 +57,10 @@ class Pose2Vid(pl.LightningModule):
     TRUTH: ClassVar[tuple[str, ...]] = ("points", "visible")
     """What evaluation reads along with the frames."""
 
+    networks: Pix2PixHD
+    discriminator: MultiscaleDiscriminator | None
+    loss_weights: LossWeights
+
     def __init__(
         self,
         networks: Pix2PixHD,
@@ -70,49 +73,30 @@ class Pose2Vid(pl.LightningModule):
         freeze: Sequence[str] = (),
         recompute: bool = False,
     ) -> None:
-        super().__init__()
-        self.loss_weights = loss_weights or LossWeights()
-        self.networks = networks
-        self.discriminator = discriminator if self.loss_weights.generator_gan else None
-        self.perceptual = perceptual
-        self.constant_epochs, self.decay_epochs = constant_epochs, decay_epochs
-        self.optimizer_settings = dict.fromkeys(PARTS, ADAM) if optimizer is None else dict(optimizer)
-        optim.check_parts(
-            PARTS,
-            self.optimizer_settings,
-            discriminator=(self.loss_weights.generator_gan, self.discriminator),
-            perceptual=(self.loss_weights.perceptual, perceptual),
+        super().__init__(
+            networks, discriminator, perceptual, loss_weights or LossWeights(), optimizer, freeze
         )
-        self._frozen_parts = optim.freeze(self, freeze)
+        self.constant_epochs, self.decay_epochs = constant_epochs, decay_epochs
         self._last: dict[str, tuple[int, Tensor]] = {}
         networks.recompute(recompute)
-        self.train()
 
-    def train(self, mode: bool = True) -> Self:
-        """Switch to training or evaluation; frozen parts stay in evaluation (Lightning warns of them)."""
-        super().train(mode)
-        for name in self._frozen_parts:
-            self.get_submodule(name).eval()
-        return self
+    @override
+    def parts(self) -> dict[str, nn.Module | None]:
+        """Name the two sides."""
+        return {"generator": self.networks, "discriminator": self.discriminator}
 
-    def configure_optimizers(self) -> OptimizerLRScheduler:
-        """One Adam for all parts; the learning rates fall linearly in the end, counted in epochs."""
-        named = {"generator": self.networks, "discriminator": self.discriminator}
-        parts = {name: part for name, part in named.items() if part is not None}
-        optimizer = optim.grouped_adam(parts, self.optimizer_settings)
-        scheduler = optim.linear_decay(optimizer, self.constant_epochs, self.decay_epochs)
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "epoch"}}
+    @override
+    def schedule(self, optimizer: Optimizer) -> LRScheduler:
+        """Let the learning rates fall linearly in the end."""
+        return optim.linear_decay(optimizer, self.constant_epochs, self.decay_epochs)
 
-    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:  # noqa: ARG002
-        """Sum the weighted terms of one batch of frames, or of windows of frames."""
-        return optim.logged_sum(self, self.training_terms(batch), len(batch["frames"]))
-
+    @override
     def training_terms(self, batch: Batch) -> dict[str, Tensor]:
         """Build every weighted term of the objective, by name, for ``(B, T, 3, H, W)`` frames."""
         real = batch["frames"]
         condition = self.condition(batch)
         fake = self.rollout(condition, self._features(batch))
-        terms = self._reconstruction_terms(fake.flatten(0, 1), real.flatten(0, 1))
+        terms = self.reconstruction_terms(fake.flatten(0, 1), real.flatten(0, 1))
         if self.discriminator is not None:
             terms |= adversarial_terms(
                 self.discriminator,
@@ -121,15 +105,6 @@ class Pose2Vid(pl.LightningModule):
                 real.flatten(1, 2),
                 self.loss_weights,
             )
-        return terms
-
-    def _reconstruction_terms(self, fake: Tensor, real: Tensor) -> dict[str, Tensor]:
-        """How far the pictures are from the true frames."""
-        terms = {}
-        if self.perceptual is not None and self.loss_weights.perceptual:
-            terms["perceptual"] = self.loss_weights.perceptual * self.perceptual(fake, real)
-        if self.loss_weights.reconstruction:
-            terms["reconstruction"] = self.loss_weights.reconstruction * reconstruction_loss(fake, real)
         return terms
 
     def condition(self, batch: Batch) -> Tensor:
@@ -190,14 +165,7 @@ class Pose2Vid(pl.LightningModule):
             made.append(previous)
         return torch.stack(made, dim=1)
 
-    def validation_step(self, batch: Batch, batch_idx: int) -> StepOutput:  # noqa: ARG002
-        """Make the frames of every clip from their poses."""
-        return self.reconstruct(batch)
-
-    def test_step(self, batch: Batch, batch_idx: int) -> StepOutput:  # noqa: ARG002
-        """Make the frames of every clip from their poses."""
-        return self.reconstruct(batch)
-
+    @override
     def reconstruct(self, batch: Batch) -> StepOutput:
         """Make frames 1 to T - 1 of each of B clips from their labels: N = B (T - 1).
 

@@ -86,7 +86,7 @@ class Pose2VidFace(Pose2Vid):
         )
         assert self.networks.face is not None
         better = self.networks.face(label, fake)
-        terms = self._reconstruction_terms(better, real)
+        terms = self.reconstruction_terms(better, real)
         if self.discriminator is not None:
             terms |= adversarial_terms(self.discriminator, label, better, real, self.loss_weights)
         return terms
