@@ -10,7 +10,7 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from animate.checkpoints.keys import printable
@@ -19,6 +19,7 @@ from animate.layouts import LAYOUTS
 from animate.networks.fomm import Discriminator, FirstOrderModel
 from animate.networks.pix2pixhd import MultiscaleDiscriminator, Pix2PixHD
 from animate.networks.pix2pixhd.regions import REGIONS
+from animate.networks.u2net import U2NetMatting
 
 if TYPE_CHECKING:
     from torch import nn
@@ -119,12 +120,16 @@ class Part:
         return None
 
 
+def _no_discriminator() -> nn.Module:
+    raise UserError("a method that is not adversarial has no discriminator")
+
+
 @dataclass(frozen=True, slots=True)
 class Architecture:
     """The networks of one method."""
 
     networks: Part
-    discriminator: Part
+    discriminator: Part = field(default_factory=lambda: Part(_no_discriminator, {}))
 
 
 _WIDTH = Whole(1, 4096)
@@ -203,6 +208,16 @@ ARCHITECTURES: Mapping[str, Architecture] = {
                 "layers": _DEPTH,
                 "scales": Whole(1, 8),
                 "norm": _NORM,
+            },
+        ),
+    ),
+    "u2net": Architecture(
+        networks=Part(
+            U2NetMatting,
+            {
+                "layout": OneOf(("u2net", "u2netp")),
+                "width": Whole(4, 1024),
+                "image_size": Whole(16, 4096),
             },
         ),
     ),

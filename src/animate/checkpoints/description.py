@@ -122,6 +122,9 @@ def _what_it_is(checkpoint: Mapping[str, Any], path: Path) -> str:
     if any(key.removeprefix("module.") == "model.1.weight" for key in keys):
         files = f"--checkpoint {shlex.quote(str(path))} --output NEW.ckpt"
         return f"looks like a published pix2pixHD generator; run: animate convert pix2pixhd {files}"
+    if any(key.removeprefix("module.") == "stage1.rebnconvin.conv_s1.weight" for key in keys):
+        files = f"--checkpoint {shlex.quote(str(path))} --output NEW.ckpt"
+        return f"looks like a published U²-Net; run: animate convert u2net {files}"
     if "inpainting_network" in keys or "region_predictor" in keys:
         return "is a checkpoint of a successor of the First Order Motion Model, which animate does not have"
     if "state_dict" in keys:

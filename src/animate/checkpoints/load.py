@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from animate.networks.fomm import FirstOrderModel
     from animate.networks.pix2pixhd import Pix2PixHD
+    from animate.networks.u2net import U2NetMatting
 
 
 @overload
@@ -29,6 +30,10 @@ def load(
 def load(
     path: str | Path, device: str | torch.device = "cpu", *, method: Literal["pix2pixhd"]
 ) -> Pix2PixHD: ...
+@overload
+def load(
+    path: str | Path, device: str | torch.device = "cpu", *, method: Literal["u2net"]
+) -> U2NetMatting: ...
 @overload
 def load(path: str | Path, device: str | torch.device = "cpu") -> nn.Module: ...
 def load(path: str | Path, device: str | torch.device = "cpu", *, method: str | None = None) -> nn.Module:

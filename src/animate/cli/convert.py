@@ -21,6 +21,7 @@ def add_parser(subparsers: SubParsers) -> None:
     sources = parser.add_subparsers(title="sources", dest="source", metavar="SOURCE", required=True)
     _add_fomm(sources)
     _add_pix2pixhd(sources)
+    _add_u2net(sources)
 
 
 def _add_fomm(sources: SubParsers) -> None:
@@ -64,6 +65,24 @@ def _add_pix2pixhd(sources: SubParsers) -> None:
     parser.set_defaults(run=run_pix2pixhd)
 
 
+def _add_u2net(sources: SubParsers) -> None:
+    parser = sources.add_parser(
+        "u2net",
+        help="U²-Net (u2net.pth, u2netp.pth, u2net_human_seg.pth, u2net_portrait.pth)",
+        description="Convert a checkpoint of U²-Net as its authors publish it.",
+    )
+    parser.add_argument("--checkpoint", type=Path, required=True, metavar="FILE", help="such as u2netp.pth")
+    parser.add_argument(
+        "--image-size",
+        type=int,
+        default=320,
+        metavar="SIDE",
+        help="side of the pictures that the weights were made for (default 320)",
+    )
+    _add_common(parser)
+    parser.set_defaults(run=run_u2net)
+
+
 def _add_common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--output", type=Path, required=True, metavar="CKPT", help="where to write")
     parser.add_argument(
@@ -86,6 +105,22 @@ def run_pix2pixhd(args: argparse.Namespace) -> int:
             edges=args.edges,
             previous=args.previous,
             skeleton=args.skeleton,
+            allow_pickle=args.allow_pickle,
+            overwrite=args.overwrite,
+        )
+    )
+    return 0
+
+
+def run_u2net(args: argparse.Namespace) -> int:
+    """Convert and tell what was converted."""
+    from animate.checkpoints.convert import u2net
+
+    print(
+        u2net.convert(
+            args.checkpoint,
+            args.output,
+            image_size=args.image_size,
             allow_pickle=args.allow_pickle,
             overwrite=args.overwrite,
         )

@@ -20,14 +20,14 @@ from animate.checkpoints.convert.pix2pixhd_layout import (
     translator_arguments,
     translator_layers,
 )
-from animate.checkpoints.convert.published import read_published, refuse_existing, take
+from animate.checkpoints.convert.published import names, read_published, refuse_existing, take
 from animate.checkpoints.description import KEY, describe
 from animate.checkpoints.load import build, skeleton
 from animate.checkpoints.save import save
 from animate.errors import UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
     from torch import Tensor
@@ -98,19 +98,6 @@ def convert(
         state |= theirs
     save(output, {"state_dict": state}, describe("pix2pixhd", arguments, adversary))
     return f"converted {files.generator} to {output}: {_summary(arguments, read)}, {len(state)} tensors"
-
-
-def names(layers: Iterable[tuple[str, str]], ours: Iterable[str]) -> dict[str, str]:
-    """Give the published name of each of our tensors.
-
-    Args:
-        layers: Names of layers, ours and the published one, from ``pix2pixhd_layout``.
-        ours: Names of tensors, such as ``trunk.stem.conv.weight``.
-
-    """
-    of_layer = dict(layers)
-    split = [name.rsplit(".", 1) for name in ours]
-    return {f"{layer}.{leaf}": f"{of_layer[layer]}.{leaf}" for layer, leaf in split}
 
 
 def _read(path: Path, allow_pickle: bool) -> dict[str, Any]:

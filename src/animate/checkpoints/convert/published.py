@@ -11,7 +11,7 @@ from animate.checkpoints.keys import differences
 from animate.errors import UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from torch import Tensor
@@ -34,6 +34,19 @@ def read_published(path: Path, allow_pickle: bool) -> dict[str, Any]:
             f"{error}: reading it could run code that stands in it; if you trust where it comes from, pass "
             "--allow-pickle"
         ) from error
+
+
+def names(layers: Iterable[tuple[str, str]], ours: Iterable[str]) -> dict[str, str]:
+    """Give the published name of each of our tensors.
+
+    Args:
+        layers: Names of layers, ours and the published one.
+        ours: Names of tensors, such as ``trunk.stem.conv.weight``.
+
+    """
+    of_layer = dict(layers)
+    split = [name.rsplit(".", 1) for name in ours]
+    return {f"{layer}.{leaf}": f"{of_layer[layer]}.{leaf}" for layer, leaf in split}
 
 
 def take(
