@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 FORMAT = 1
 SUFFIX = ".npz"
 _HEADER = "header"
+_ON_FIGURE = 0.5
 _DAMAGE = (zipfile.BadZipFile, zlib.error, ValueError, KeyError, TypeError, AttributeError, EOFError)
 
 
@@ -146,6 +147,11 @@ class SidecarWriter:
         member.compress_type = zipfile.ZIP_DEFLATED
         with self._archive.open(member, "w", force_zip64=True) as file:
             np.lib.format.write_array(cast("Any", file), array, allow_pickle=False)
+
+    def add_matte(self, number: int, matte: NDArray[np.float32]) -> bool:
+        """Write the matte (H, W) of a frame, in [0, 1]; tell whether there is a figure in it."""
+        self.add(matte_name(number), np.rint(matte.clip(0, 1) * 255).astype(np.uint8))
+        return bool((matte > _ON_FIGURE).any())
 
     def finish(self, header: Header) -> None:
         """Write what the sidecar says about itself; the last thing to do."""

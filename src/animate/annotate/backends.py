@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from animate.annotate.dlib import DlibFaces, DlibIdentity, DlibLandmarks
 from animate.annotate.insightface import InsightFaces, InsightIdentity, InsightLandmarks
 from animate.annotate.keypoint_rcnn import KeypointRcnn
+from animate.annotate.mask_rcnn import MaskRcnn
 from animate.annotate.mediapipe import MediaPipeLandmarks, MediaPipeMattes, MediaPipePose
 from animate.annotate.puppets import PuppetIdentity, PuppetJoints
 from animate.annotate.yunet import YuNetFaces, YuNetLandmarks
@@ -57,7 +58,7 @@ RECOGNISERS: Mapping[str, Callable[..., Recogniser]] = {
     "insightface": InsightIdentity,
     "puppet": PuppetIdentity,
 }
-MATTES: Mapping[str, Callable[..., Matter]] = {"mediapipe": MediaPipeMattes}
+MATTES: Mapping[str, Callable[..., Matter]] = {"mask_rcnn": MaskRcnn, "mediapipe": MediaPipeMattes}
 
 
 def faces(name: str, **options: Any) -> BoxFinder:

@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, NamedTuple
 
 from animate.annotate.importers import read_mattes
-from animate.annotate.kinds import PointRecorder, add_matte
+from animate.annotate.kinds import PointRecorder
 from animate.annotate.pose_files import read_poses
 from animate.annotate.runner import into_sidecar
 from animate.data.annotations import content_of
@@ -53,7 +53,7 @@ def _poses(path: Path, clip: Clip, writer: SidecarWriter) -> Imported:
 
 def _mattes(path: Path, clip: Clip, writer: SidecarWriter) -> Imported:
     mattes = read_mattes(path, clip.size, clip.num_frames)
-    return Imported(sum(add_matte(writer, number, matte) for number, matte in enumerate(mattes)), "")
+    return Imported(sum(writer.add_matte(number, matte) for number, matte in enumerate(mattes)), "")
 
 
 IMPORTERS: Mapping[str, Importer] = {

@@ -10,7 +10,6 @@ import numpy as np
 from animate.annotate import backends
 from animate.annotate.persons import PersonFinder
 from animate.annotate.sheet import draw_boxes, draw_found, draw_matte, draw_points
-from animate.sidecars import matte_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
 
 AnyBackend = TypeVar("AnyBackend", bound="Backend")
 BOX_VALUES = 5
-_ON_FIGURE = 0.5
 
 
 class Recorder(Protocol):
@@ -122,16 +120,10 @@ class MatteRecorder:
     def add(self, batch: Batch, writer: SidecarWriter) -> int:
         """See :class:`Recorder`."""
         mattes = self._backend(batch.frames)
-        return sum(add_matte(writer, n, matte) for n, matte in zip(batch.numbers, mattes, strict=True))
+        return sum(writer.add_matte(n, matte) for n, matte in zip(batch.numbers, mattes, strict=True))
 
     def finish(self, writer: SidecarWriter) -> None:
         """See :class:`Recorder`."""
-
-
-def add_matte(writer: SidecarWriter, number: int, matte: NDArray[np.float32]) -> bool:
-    """Write the matte (H, W) of a frame; tell whether there is a figure in it."""
-    writer.add(matte_name(number), np.rint(matte.clip(0, 1) * 255).astype(np.uint8))
-    return bool((matte > _ON_FIGURE).any())
 
 
 def _rows(arrays: dict[str, NDArray[Any]], name: str, count: int, values: NDArray[Any]) -> NDArray[Any]:

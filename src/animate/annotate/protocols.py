@@ -7,9 +7,11 @@ libraries are imported, and its weights are opened, when it is made.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import numpy as np
     from numpy.typing import NDArray
 
@@ -98,3 +100,11 @@ class Matter(Backend, Protocol):
 
     def __call__(self, frames: Frames) -> NDArray[np.float32]:
         """(N, H, W) in [0, 1], 1 on the figure."""
+
+
+@runtime_checkable
+class PersonMatter(Matter, Protocol):
+    """A matter that tells persons apart, so that it can be told whom to cut out."""
+
+    def around(self, frames: Frames, boxes: Sequence[Box | None]) -> NDArray[np.float32]:
+        """(N, H, W) in [0, 1] of the figure at each frame's box; zeros where there is none, or no box."""

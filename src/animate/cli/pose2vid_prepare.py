@@ -13,9 +13,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from animate.pipelines.framing import Box
-    from animate.pipelines.pose_set.recipe import PoseSet, Recipe
+    from animate.pipelines.pose_set.recipe import PoseSet, Recipe, Segment
 
 SMOOTHINGS = ("none", "median", "one-euro")
+GREY = "#808080"
 _SHOWN = 12
 
 
@@ -34,18 +35,26 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--output", type=Path, required=True, metavar="FOLDER", help="the data set; a new folder"
     )
     parser.add_argument("--overwrite", action="store_true", help="replace another data set that is there")
-    add_recipe(parser)
-    parser.set_defaults(run=run)
-
-
-def add_recipe(parser: argparse.ArgumentParser) -> None:
-    """Declare what makes up a :class:`Recipe`."""
     parser.add_argument(
         "--role",
         choices=("target", "source"),
         default="target",
         help="target: the person to learn, with a held-out part (default); source: the dance",
     )
+    parser.add_argument(
+        "--crop",
+        default="centre",
+        metavar="centre|person|x,y,width,height",
+        help="part of the video: the largest in the middle (default), the person's, or a given one in pixels",
+    )
+    add_recipe(parser)
+    _add_range(parser)
+    _add_poses(parser)
+    parser.set_defaults(run=run)
+
+
+def add_recipe(parser: argparse.ArgumentParser) -> None:
+    """Declare what both a data set and ``run`` are made by."""
     parser.add_argument(
         "--size",
         type=size,
@@ -54,22 +63,44 @@ def add_recipe(parser: argparse.ArgumentParser) -> None:
         help="of the frames (default 512x512), brought up to multiples of 32",
     )
     parser.add_argument(
-        "--crop",
-        default="centre",
-        metavar="centre|person|x,y,width,height",
-        help="part of the video: the largest in the middle (default), the person's, or a given one in pixels",
+        "--pose-backend",
+        default="keypoint_rcnn",
+        metavar="NAME",
+        help="what finds poses that are not given (default keypoint_rcnn; puppet_person for drawn ones,"
+        " mediapipe)",
     )
+    parser.add_argument(
+        "--smooth", choices=SMOOTHINGS, default="none", help="joints over time (default none)"
+    )
+    parser.add_argument(
+        "--segment",
+        metavar="NAME",
+        help="replace the target's background: what cuts the person out (mask_rcnn, mediapipe), or sidecar:"
+        " mattes that lie with the video",
+    )
+    parser.add_argument(
+        "--background",
+        metavar="COLOUR|FILE",
+        help="what is put behind: a colour such as green or #00ff00, or a picture (default grey)",
+    )
+
+
+def _add_range(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--start", type=natural, default=0, metavar="N", help="first frame, from 0")
     parser.add_argument("--stop", type=natural, metavar="N", help="the frame before which to stop")
     parser.add_argument(
         "--fps", type=float, metavar="RATE", help="fewer frames per second than the video has"
     )
     parser.add_argument(
-        "--pose-backend",
-        default="keypoint_rcnn",
-        metavar="NAME",
-        help="what finds poses (default keypoint_rcnn; puppet_person for drawn ones, mediapipe)",
+        "--test-share",
+        type=float,
+        default=0.2,
+        metavar="SHARE",
+        help="of the frames held out, the last in time (default 0.2)",
     )
+
+
+def _add_poses(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--poses",
         type=Path,
@@ -81,16 +112,6 @@ def add_recipe(parser: argparse.ArgumentParser) -> None:
         type=size,
         metavar="HxW",
         help="of the pictures that they are of (default: the video's)",
-    )
-    parser.add_argument(
-        "--smooth", choices=SMOOTHINGS, default="none", help="joints over time (default none)"
-    )
-    parser.add_argument(
-        "--test-share",
-        type=float,
-        default=0.2,
-        metavar="SHARE",
-        help="of the frames held out, the last in time (default 0.2)",
     )
 
 
@@ -124,7 +145,19 @@ def recipe_of(args: argparse.Namespace) -> Recipe:
         poses_size=args.poses_size,
         smooth=args.smooth,
         test_share=args.test_share,
+        segment=segment_of(args),
     )
+
+
+def segment_of(args: argparse.Namespace) -> Segment | None:
+    """Collect how the background is replaced, if it is. Raises ``UserError`` for values without sense."""
+    from animate.pipelines.pose_set.recipe import Segment
+
+    if args.segment is None:
+        if args.background is not None:
+            raise UserError("--background goes with --segment: it says what is put behind whom that cuts out")
+        return None
+    return Segment.parse(args.segment, args.background or GREY)
 
 
 def _crop(text: str) -> Literal["centre", "person"] | Box:
@@ -171,6 +204,8 @@ def told(made: PoseSet, wanted: tuple[int, int]) -> Iterator[str]:
         yield f"{wanted[1]}x{wanted[0]} was brought up to multiples of 32"
     box = ",".join(map(str, made.box))
     yield f"poses: {made.recipe['version'].split()[0]}, {made.layout}; part of the video: {box}"
+    if segment := made.recipe.get("segment"):
+        yield f"background: {segment['background']}, behind mattes by {segment['made_by'].split()[0]}"
     if reaches_over(made.box, made.picture):
         yield (
             f"the part is larger than the video's {made.picture[1]}x{made.picture[0]} pixels, whose edge is"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from animate.cli import pose2vid_check
 from animate.cli.drive import add_compute
-from animate.cli.pose2vid_prepare import SMOOTHINGS
+from animate.cli.pose2vid_prepare import add_recipe, segment_of
 from animate.cli.pose2vid_prepare import size as height_and_width
 from animate.cli.pose2vid_transfer import add_dance
 from animate.cli.pose2vid_work import SAVE_EVERY, StoppedError, Work, quoted
@@ -48,36 +48,17 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--output", type=Path, required=True, metavar="FOLDER", help=f"gets {DANCE} and all that leads to it"
     )
     parser.add_argument("--overwrite", action="store_true", help="replace what was made by other settings")
-    _add_recipe(parser)
-    _add_training(parser)
-    add_dance(parser)
-    add_compute(parser)
-    parser.set_defaults(run=run)
-
-
-def _add_recipe(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--size",
-        type=height_and_width,
-        default=(512, 512),
-        metavar="HxW",
-        help="of the pictures (default 512x512), brought up to multiples of 32",
-    )
     parser.add_argument(
         "--crop",
         choices=("centre", "person"),
         default="centre",
         help="part of the videos: the largest in the middle (default), or the person's",
     )
-    parser.add_argument(
-        "--pose-backend",
-        default="keypoint_rcnn",
-        metavar="NAME",
-        help="what finds poses that are not given (default keypoint_rcnn)",
-    )
-    parser.add_argument(
-        "--smooth", choices=SMOOTHINGS, default="none", help="joints over time (default none)"
-    )
+    add_recipe(parser)
+    _add_training(parser)
+    add_dance(parser)
+    add_compute(parser)
+    parser.set_defaults(run=run)
 
 
 def _add_training(parser: argparse.ArgumentParser) -> None:
@@ -107,6 +88,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _refuse(args: argparse.Namespace) -> None:
     """Refuse settings that follow from others, and experiments that are not there, before any work."""
+    segment_of(args)
     from animate.training.conf import conf_folder
 
     known = sorted(path.stem for path in (conf_folder() / "experiment").glob("*.yaml"))
@@ -166,6 +148,7 @@ def _recipe(args: argparse.Namespace, role: Literal["target", "source"]) -> Reci
         poses=getattr(args, f"{role}_poses"),
         poses_size=getattr(args, f"{role}_poses_size"),
         smooth=args.smooth,
+        segment=segment_of(args) if role == "target" else None,
     )
 
 

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-from animate.data.index import Clip, ClipIndex, Split
+    from animate.data.clips import ClipReader
+    from animate.data.index import Clip, ClipIndex, Split
 
 SIDECAR_KEYS = ("points", "visible", "identity")
 SHEET_NAME = "contact_sheet.png"
@@ -33,7 +34,8 @@ def export(
     """Write the clips of an index as ``output/SPLIT/NAME`` with sidecars and a contact sheet.
 
     A sidecar ``NAME.truth.drawn.npz`` holds ``points`` (N, J, 2) float32 in [-1, 1], ``visible`` (N, J) bool
-    and ``identity`` () int64. The folder appears when everything is written.
+    and ``identity`` () int64; another, ``NAME.mattes.drawn.npz``, the mattes. The folder appears when
+    everything is written.
 
     Args:
         index: Where the clips come from.
@@ -63,7 +65,7 @@ def export(
 
 
 def write_clip(clip: Clip, folder: Path, size: tuple[int, int], suffix: str) -> None:
-    """Write one clip and its sidecar into ``folder``."""
+    """Write one clip and its sidecars into ``folder``."""
     target = folder / f"{clip.name}{suffix}"
     target.parent.mkdir(parents=True, exist_ok=True)
     reader = clip.reader.open(clip)
@@ -71,6 +73,11 @@ def write_clip(clip: Clip, folder: Path, size: tuple[int, int], suffix: str) -> 
         for start in range(0, clip.num_frames, _CHUNK):
             for image in reader.frames(range(start, min(start + _CHUNK, clip.num_frames)), size):
                 writer.write(image)
+    _write_truth(clip, reader, target, size)
+    _write_mattes(clip, reader, target, size)
+
+
+def _write_truth(clip: Clip, reader: ClipReader, target: Path, size: tuple[int, int]) -> None:
     truth = reader.truth(range(clip.num_frames), size)
     arrays = {key: np.asarray(truth[key]) for key in SIDECAR_KEYS}
     key = Key("truth", "drawn", __version__, content_of(target))
@@ -79,3 +86,13 @@ def write_clip(clip: Clip, folder: Path, size: tuple[int, int], suffix: str) -> 
             sidecar.add(name, array)
         seen = int(arrays["visible"].any(axis=1).sum())
         sidecar.finish(Header(key, clip.num_frames, size, seen, str(truth["layout"])))
+
+
+def _write_mattes(clip: Clip, reader: ClipReader, target: Path, size: tuple[int, int]) -> None:
+    key = Key("mattes", "drawn", __version__, content_of(target))
+    with write_sidecar(place(key, target, None)) as sidecar:
+        seen = sum(
+            sidecar.add_matte(number, reader.truth([number], size)["person_mask"][0])
+            for number in range(clip.num_frames)
+        )
+        sidecar.finish(Header(key, clip.num_frames, size, seen))

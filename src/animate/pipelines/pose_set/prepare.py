@@ -15,6 +15,7 @@ import numpy as np
 
 from animate.annotate import backends
 from animate.annotate.find import find_clips
+from animate.annotate.frames import NOT_DECODED
 from animate.annotate.kinds import POSE
 from animate.annotate.pose_files import read_poses
 from animate.annotate.protocols import Pose
@@ -22,7 +23,9 @@ from animate.annotate.runner import Annotated
 from animate.annotate.sheet import annotation_sheet
 from animate.errors import UserError
 from animate.layouts import layout_named
+from animate.pipelines.pose_set.background import Replacement
 from animate.pipelines.pose_set.cutting import check_part, part, placed
+from animate.pipelines.pose_set.mattes import open_mattes
 from animate.pipelines.pose_set.recipe import MANIFEST, Piece, PoseSet, Recipe
 from animate.pipelines.pose_set.video import CHUNK
 from animate.pipelines.pose_set.work import cut_frames, find_poses
@@ -38,6 +41,8 @@ if TYPE_CHECKING:
 
     from animate.annotate.protocols import PointFinder
     from animate.pipelines.framing import Box
+    from animate.pipelines.pose_set.mattes import Mattes
+    from animate.pipelines.pose_set.recipe import Segment
     from animate.pipelines.pose_set.video import Footage
     from animate.pipelines.pose_set.work import Advance, Cut
 
@@ -76,7 +81,8 @@ def prepare(
 
     """
     finder = None if recipe.poses else backends.poses(recipe.backend)
-    applied = _applied(recipe, footage, finder)
+    mattes = open_mattes(recipe.segment.mattes, footage) if recipe.segment else None
+    applied = _applied(recipe, footage, finder) | _segmented(recipe.segment, mattes)
     if (done := _same(output, applied)) is not None and not overwrite:
         return done
     check_folder(output, MANIFEST, overwrite)
@@ -92,7 +98,8 @@ def prepare(
                 f"{footage.path}: in none of {len(pose.found)} frames is a person, by {source}"
             )
         box = part(recipe, pose, footage.size)
-        cut = cut_frames(footage, box, recipe.size, work / "frames", advance)
+        replacement = _replacement(recipe, mattes, pose, footage)
+        cut = cut_frames(footage, box, recipe.size, work / "frames", advance, replacement)
         pose = placed(SMOOTHINGS[recipe.smooth](pose, footage.fps), box, footage.size, recipe.size)
         with results_folder(output, MANIFEST, overwrite) as folder:
             made = _described(footage, applied, recipe, pose, box, cut)
@@ -115,6 +122,21 @@ def _applied(recipe: Recipe, footage: Footage, finder: PointFinder | None) -> di
         raise UserError(f"{recipe.poses}: no such file or folder; check the name")
     files = sorted(recipe.poses.glob("*.json")) if recipe.poses.is_dir() else [recipe.poses]
     return recipe.to_json() | {"content": footage.content, "version": f"imported {digest(files)}"}
+
+
+def _segmented(segment: Segment | None, mattes: Mattes | None) -> dict[str, Any]:
+    """Describe another background: by what the mattes are, and what the picture behind is."""
+    if segment is None or mattes is None:
+        return {}
+    behind = segment.background
+    content = {} if isinstance(behind, tuple) else {"picture": digest([behind])}
+    return {"segment": segment.to_json() | {"made_by": mattes.made_by} | content}
+
+
+def _replacement(recipe: Recipe, mattes: Mattes | None, pose: Pose, footage: Footage) -> Replacement | None:
+    if recipe.segment is None or mattes is None:
+        return None
+    return Replacement(mattes, recipe.segment.background, pose, footage.numbers)
 
 
 def _same(output: Path, applied: dict[str, Any]) -> PoseSet | None:
@@ -148,7 +170,7 @@ def _described(
     footage: Footage, applied: dict[str, Any], recipe: Recipe, pose: Pose, box: Box, cut: Cut
 ) -> PoseSet:
     """Say what the data set is, before it is written."""
-    skipped = _skipped(pose, cut.broken)
+    skipped = _skipped(pose, cut.useless)
     count = len(footage.numbers)
     pieces = [Piece("test/frames.mp4", 0, count)]
     if recipe.role == "target":
@@ -179,19 +201,21 @@ def _described(
     )
 
 
-def _skipped(pose: Pose, broken: set[int]) -> dict[int, str]:
-    """Say of which frames the poses are not used, and why."""
+def _skipped(pose: Pose, useless: dict[int, str]) -> dict[int, str]:
+    """Say of which frames the poses are not used, and why; ``useless`` says it of pictures."""
     body = [j for j in range(pose.found.shape[1]) if j not in layout_named(pose.layout).detail]
     inside = pose.found & (np.abs(pose.points) <= 1.0).all(axis=-1)
     reasons: dict[int, str] = {}
     counts = inside[:, body].sum(axis=1).tolist()
     for n, seen in enumerate(counts):
-        if n in broken:
-            reasons[n] = "cannot be decoded"
+        if useless.get(n) == NOT_DECODED:
+            reasons[n] = NOT_DECODED
         elif not pose.found[n].any():
             reasons[n] = "no person found"
         elif seen < FEWEST:
             reasons[n] = f"{seen} joints in the frame, fewer than {FEWEST}"
+        elif n in useless:
+            reasons[n] = useless[n]
     return reasons
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
+from PIL import ImageColor
 
 from animate import __version__
 from animate.annotate.protocols import Pose
@@ -16,7 +18,8 @@ from animate.pipelines.framing import Box
 from animate.sidecars import Sidecar, sidecars_of
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    Colour = tuple[int, int, int]
+    """Red, green and blue in [0, 255]."""
 
 MANIFEST = "manifest.json"
 FORMAT = 1
@@ -27,6 +30,41 @@ STEP = 32
 def training_size(height: int, width: int) -> tuple[int, int]:
     """Bring both sides up to the next multiple of 32."""
     return -(-height // STEP) * STEP, -(-width // STEP) * STEP
+
+
+class Segment(NamedTuple):
+    """How the person is cut out, and what is put behind."""
+
+    mattes: str
+    """A back-end of mattes, or ``sidecar``: those that lie with the video."""
+    background: Colour | Path
+    """A colour, or a picture."""
+
+    @classmethod
+    def parse(cls, mattes: str, background: str) -> Segment:
+        """Read a colour by its name in CSS or as ``#rrggbb``, else the name of a picture's file.
+
+        Raises:
+            UserError: it is neither.
+
+        """
+        try:
+            red, green, blue, *_ = ImageColor.getrgb(background)
+        except ValueError:
+            path = Path(background)
+            if not path.is_file():
+                raise UserError(
+                    f"--background {background}: neither a colour, such as green or #00ff00, nor a picture"
+                    " that is there"
+                ) from None
+            return cls(mattes, path)
+        return cls(mattes, (red, green, blue))
+
+    def to_json(self) -> dict[str, str]:
+        """Describe it by plain values."""
+        behind = self.background
+        text = "#{:02x}{:02x}{:02x}".format(*behind) if isinstance(behind, tuple) else str(behind)
+        return {"mattes": self.mattes, "background": text}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +94,8 @@ class Recipe:
     """A smoothing over time (``pose_smoothing.SMOOTHINGS``)."""
     test_share: float = 0.2
     """Share of the frames, the last in time, that training does not see; of a target."""
+    segment: Segment | None = None
+    """Another background; of a target."""
 
     def __post_init__(self) -> None:
         if self.stop is not None and self.stop <= self.start:
@@ -64,12 +104,16 @@ class Recipe:
             raise UserError(f"--fps {self.fps:g}: give frames per second above 0")
         if not 0 < self.test_share < 1:
             raise UserError(f"--test-share {self.test_share:g}: give a share between 0 and 1, such as 0.2")
+        if self.segment is not None and self.role == "source":
+            raise UserError("--segment goes with --role target: of a source the poses are used, not pictures")
 
     def to_json(self) -> dict[str, Any]:
         """Describe it by plain values."""
         crop = self.crop if isinstance(self.crop, str) else list(self.crop)
         poses = str(self.poses) if self.poses else None
-        return asdict(self) | {"crop": crop, "poses": poses, "size": list(self.size)}
+        values = asdict(self) | {"crop": crop, "poses": poses, "size": list(self.size)}
+        values.pop("segment")  # named only where there is one
+        return values | ({"segment": self.segment.to_json()} if self.segment else {})
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,20 +7,21 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from animate.annotate.frames import batched
+from animate.annotate.frames import NOT_DECODED, batched
 from animate.annotate.protocols import Pose
 from animate.pipelines.pose_set.cutting import cut
 from animate.video.atomic import temporary_file
 from animate.video.intra import IntraWriter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from numpy.typing import NDArray
 
     from animate.annotate.protocols import PointFinder
     from animate.pipelines.framing import Box
+    from animate.pipelines.pose_set.background import Replacement
     from animate.pipelines.pose_set.video import Chunk, Footage
 
     Advance = Callable[[int, str], None]
@@ -28,14 +29,15 @@ if TYPE_CHECKING:
 
 _ARRAYS = ("points", "found", "score")
 _GREY = 127
+_NOBODY = "no matte of the person"
 
 
 class Cut(NamedTuple):
     """The frames of a data set, in pieces."""
 
     parts: list[Path]
-    broken: set[int]
-    """Places of frames that cannot be decoded."""
+    useless: dict[int, str]
+    """Frames that nothing can be learned from, by their place, with the reason."""
 
 
 def find_poses(footage: Footage, finder: PointFinder, folder: Path, advance: Advance) -> Pose:
@@ -85,7 +87,14 @@ def _nothing(count: int, finder: PointFinder) -> dict[str, NDArray[np.generic]]:
     return {name: np.repeat(np.zeros_like(getattr(pose, name)), count, axis=0) for name in _ARRAYS}
 
 
-def cut_frames(footage: Footage, box: Box, size: tuple[int, int], folder: Path, advance: Advance) -> Cut:
+def cut_frames(
+    footage: Footage,
+    box: Box,
+    size: tuple[int, int],
+    folder: Path,
+    advance: Advance,
+    replacement: Replacement | None = None,
+) -> Cut:
     """Cut the frames that are used out of the video, into files of random access.
 
     Args:
@@ -94,38 +103,60 @@ def cut_frames(footage: Footage, box: Box, size: tuple[int, int], folder: Path, 
         size: (height, width) that the part is brought to.
         folder: where finished pieces lie.
         advance: is told the progress.
+        replacement: puts another background behind the person, before they are cut.
 
     Raises:
-        UserError: the video cannot be opened, or the folder not be written.
+        UserError: the video cannot be opened, the folder not be written, or there are no mattes.
 
     """
-    parts, broken = [], set()
+    parts: list[Path] = []
+    useless: dict[int, str] = {}
+    place = {number: n for n, number in enumerate(footage.numbers)}
     for chunk in footage.chunks():
-        path, told = folder / f"{chunk.place:06d}.mp4", folder / f"{chunk.place:06d}.json"
+        path, told = folder / f"{chunk.place:06d}.mp4", folder / f"{chunk.place:06d}.useless.json"
         if not told.exists():  # written last
-            missing = _write(footage, chunk, box, size, path)
+            found = _write(_pictures(footage, chunk, replacement), footage.fps, chunk, box, size, path)
+            reasons = dict.fromkeys(found, NOT_DECODED)
+            if replacement is not None:
+                reasons |= {n: _NOBODY for n in chunk.numbers if n in replacement.nobody}
             with temporary_file(told) as temporary:
-                temporary.write_text(json.dumps(missing), "utf-8")
+                temporary.write_text(json.dumps(reasons), "utf-8")
         parts.append(path)
-        broken |= set(json.loads(told.read_text("utf-8")))
+        useless |= {place[int(n)]: reason for n, reason in json.loads(told.read_text("utf-8")).items()}
         advance(len(chunk.numbers), "frames")
-    return Cut(parts, {place for place, number in enumerate(footage.numbers) if number in broken})
+    return Cut(parts, useless)
 
 
-def _write(footage: Footage, chunk: Chunk, box: Box, size: tuple[int, int], path: Path) -> list[int]:
-    """Write the frames of a piece; return the numbers of those that cannot be decoded.
+def _pictures(
+    footage: Footage, chunk: Chunk, replacement: Replacement | None
+) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+    """Yield the frames of a piece that can be decoded, with their numbers."""
+    frames = footage.frames(chunk)
+    if replacement is not None:
+        return replacement(frames)
+    return ((frame.number, frame.image) for frame in frames)
+
+
+def _write(
+    pictures: Iterator[tuple[int, NDArray[np.uint8]]],
+    fps: float,
+    chunk: Chunk,
+    box: Box,
+    size: tuple[int, int],
+    path: Path,
+) -> list[int]:
+    """Write the frames of a piece; return the numbers of those that are not among the pictures.
 
     In their place stands the frame before, or grey where there is none in the piece.
     """
     missing: list[int] = []
     shown = np.full((*size, 3), _GREY, np.uint8)
-    found = footage.frames(chunk)
-    frame = next(found, None)
-    with IntraWriter(path, footage.fps, size) as writer:
+    following = next(pictures, None)
+    with IntraWriter(path, fps, size) as writer:
         for number in chunk.numbers:
-            if frame is not None and frame.number == number:
-                shown = cut(frame.image, box, size)
-                frame = next(found, None)
+            if following is not None and following[0] == number:
+                shown = cut(following[1], box, size)
+                following = next(pictures, None)
             else:
                 missing.append(number)
             writer.write(shown)
