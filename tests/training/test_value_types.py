@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path  # noqa: TC003  a type that is there when it is asked for
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 import pytest
@@ -9,7 +10,8 @@ import pytest
 from animate.training.value_types import wrong_values
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
+    from fractions import Fraction as Ratio
 
 
 class Rates(TypedDict):
@@ -33,6 +35,9 @@ def target(
     steps: Sequence[int] = (),
     rates: Mapping[str, Rates] | None = None,
     part: Elsewhere | None = None,
+    folder: Path | None = None,
+    call: Callable[[int], int] | None = None,
+    checked: Ratio | None = None,
     unknown: NotImported | None = None,  # noqa: F821  as under TYPE_CHECKING
     untyped=None,
     **more: Any,
@@ -50,6 +55,7 @@ def wrong(**values) -> list[str]:
         {"count": 3, "share": 1, "flag": True, "name": None, "limit": 0.5, "mode": "b"},
         {"size": [3, 4], "steps": [], "rates": {"part": {"lr": 1, "betas": [0.5, 0.9]}}},
         {"part": {"_target_": "nowhere"}, "unknown": "abc", "untyped": "abc", "more": [1]},
+        {"folder": "abc", "checked": {"_target_": "nowhere"}, "call": {"_target_": "nowhere"}, "part": None},
     ],
 )
 def test_values_that_fit_are_left_alone(values) -> None:
@@ -71,6 +77,12 @@ def test_values_that_fit_are_left_alone(values) -> None:
         ({"size": [1]}, "size must be a list of 2 whole numbers, not [1]"),
         ({"steps": "abc"}, "steps must be a list of whole numbers, not 'abc'"),
         ({"steps": [1, "x"]}, "steps must be a list of whole numbers, not [1, 'x']"),
+        ({"rates": "abc"}, "rates must be a group of settings or null, not 'abc'"),
+        ({"rates": {"part": 1}}, "rates.part must be a group of settings, not 1"),
+        ({"part": "abc"}, "part must be settings whose _target_ makes Elsewhere or null, not 'abc'"),
+        # Imported for type checkers only, under another name.
+        ({"checked": 0.5}, "checked must be settings whose _target_ makes Fraction or null, not 0.5"),
+        ({"call": "abc"}, "call must be settings whose _target_ makes Callable or null, not 'abc'"),
         ({"rates": {"part": {"lr": "abc"}}}, "rates.part.lr must be a number, not 'abc'"),
         (
             {"part": {"_target_": f"{__name__}.target", "count": ""}},

@@ -110,7 +110,9 @@ def _wrong_key(error: ConfigCompositionException, config_name: str) -> str:
     found = re.match(r"Could not override '([^'@]+)", str(error))
     if found is None or "is not in struct" not in str(error.__cause__):
         return _one_line(str(error) if error.__cause__ is None else f"{error} {error.__cause__!s}")
-    key = found.group(1)
+    # What is missing may lie inside of the value: data.train_view={a: 1}.
+    inner = re.search(r"full_key: (\S+)", str(error.__cause__))
+    key = max(found.group(1), inner.group(1) if inner else "", key=len)
     return f"there is no setting {key!r}{_nearest(key, _known_keys(config_name))} (+{key}=... would add it)"
 
 

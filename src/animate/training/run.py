@@ -101,6 +101,10 @@ def check_settings(config: DictConfig) -> None:
     begun = OmegaConf.merge(config, {"run_folder": ""})  # which is filled in when the run begins
     if wrong := list(wrong_values(OmegaConf.to_container(begun, resolve=True))):
         raise UserError("; ".join(wrong))
+    for group in ("callbacks", "logger"):
+        for name, node in (config.get(group) or {}).items():
+            if node is not None and "_target_" not in (node if OmegaConf.is_dict(node) else {}):
+                raise UserError(f"{group}.{name} must be settings with a _target_ or null, not {node!r}")
     if str(config.trainer.precision).startswith("16") and on_cpu(config):
         raise UserError(
             f"trainer.precision={config.trainer.precision} needs a GPU; on a CPU use bf16-mixed or 32-true"

@@ -5,11 +5,15 @@ The truth is the signature of what a ``_target_`` names; there is no second desc
 
 from __future__ import annotations
 
+import ast
 import collections.abc
 import inspect
 import typing
+from enum import Enum
 from functools import cache
-from types import NoneType, UnionType
+from importlib import import_module
+from os import PathLike
+from types import ModuleType, NoneType, UnionType
 from typing import TYPE_CHECKING, Any, Literal, Union, get_args, get_origin, is_typeddict
 
 from hydra.utils import get_object
@@ -74,9 +78,20 @@ def _fits(value: Any, kind: Any) -> bool:
         return value in parts
     if origin in _LISTS:
         return isinstance(value, list) and _all_fit(value, parts, origin)
+    if origin in _DICTS or is_typeddict(kind):
+        return isinstance(value, dict)
     if kind in (int, float):
         return isinstance(value, (int, kind)) and not isinstance(value, bool)
-    return isinstance(value, kind) if kind in _WORDS else True
+    if kind in _WORDS:
+        return isinstance(value, kind)
+    return isinstance(value, dict) or not _is_made(kind)
+
+
+def _is_made(kind: Any) -> bool:
+    """Whether values of a type come from a ``_target_`` only: a view, a network, a loss."""
+    if not inspect.isclass(kind) or get_origin(kind) is not None:
+        return get_origin(kind) is collections.abc.Callable
+    return kind not in (Any, object) and not issubclass(kind, (PathLike, Enum))
 
 
 def _all_fit(values: list[Any], kinds: tuple[Any, ...], origin: Any) -> bool:
@@ -95,7 +110,10 @@ def _in_words(kind: Any) -> str:
     if origin in _LISTS:
         many = f"{len(parts)} " if origin is tuple and Ellipsis not in parts else ""
         return f"a list of {many}{_in_words(parts[0]).removeprefix('a ')}s"
-    return _WORDS.get(kind) or str(getattr(kind, "__name__", kind))
+    if origin in _DICTS or is_typeddict(kind):
+        return "a group of settings"
+    name = str(getattr(kind, "__name__", kind))
+    return _WORDS.get(kind) or (f"settings whose _target_ makes {name}" if _is_made(kind) else name)
 
 
 @cache
@@ -110,17 +128,51 @@ def _argument_types(target: str) -> Mapping[str, Any]:
 
 
 def _evaluated(annotations: Mapping[str, Any], owner: Any) -> dict[str, Any]:
-    """Turn annotations that are texts into types; ``Any`` for those that only a type checker can resolve."""
-    module = vars(inspect.getmodule(owner))
-    scope = vars(collections.abc) | vars(typing) | module
-    return {name: _resolved(annotation, scope) for name, annotation in annotations.items()}
+    """Turn annotations that are texts into types; ``Any`` for those that cannot be resolved."""
+    module = inspect.getmodule(owner)
+    assert module is not None
+    names = _Names(module)
+    return {name: _resolved(annotation, names) for name, annotation in annotations.items()}
 
 
-def _resolved(annotation: Any, scope: Mapping[str, Any]) -> Any:
+def _resolved(annotation: Any, names: _Names) -> Any:
     if annotation is inspect.Parameter.empty:
         return Any
     text = getattr(annotation, "__forward_arg__", annotation)
     try:
-        return eval(text, dict(scope)) if isinstance(text, str) else annotation
-    except NameError:
+        return eval(text, {}, names) if isinstance(text, str) else annotation
+    except (NameError, ImportError, AttributeError):
         return Any
+
+
+class _Names(dict[str, Any]):
+    """What the annotations of a module may name, what it imports for type checkers only included."""
+
+    def __init__(self, module: ModuleType) -> None:
+        super().__init__(vars(collections.abc) | vars(typing) | vars(module))
+        self._module = module
+
+    def __missing__(self, name: str) -> Any:
+        source, attribute = _imports_for_type_checkers(self._module)[name]
+        return getattr(import_module(source), attribute)
+
+
+@cache
+def _imports_for_type_checkers(module: ModuleType) -> Mapping[str, tuple[str, str]]:
+    """Read in a module's source what ``if TYPE_CHECKING:`` imports: from which module, as what."""
+    try:
+        tree = ast.parse(inspect.getsource(module))
+    except (OSError, TypeError):
+        return {}
+    blocks = [node for node in tree.body if isinstance(node, ast.If) and _names_type_checking(node.test)]
+    imports = [node for block in blocks for node in block.body if isinstance(node, ast.ImportFrom)]
+    return {
+        alias.asname or alias.name: (node.module, alias.name)
+        for node in imports
+        if node.module and not node.level
+        for alias in node.names
+    }
+
+
+def _names_type_checking(test: ast.expr) -> bool:
+    return isinstance(test, ast.Name) and test.id == "TYPE_CHECKING"
