@@ -207,7 +207,7 @@ ARCHITECTURES: Mapping[str, Architecture] = {
                 "width": Whole(1, 512),
                 "layers": _DEPTH,
                 "scales": Whole(1, 8),
-                "norm": _NORM,
+                "norm": OneOf(("instance", "batch", "spectral")),
             },
         ),
     ),
