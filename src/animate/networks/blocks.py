@@ -103,8 +103,10 @@ class SpectralNormConv2d(nn.Conv2d):
     weight_u: Tensor
     weight_v: Tensor
 
-    def __init__(self, in_channels: int, out_channels: int, kernel_size: int) -> None:
-        super().__init__(in_channels, out_channels, kernel_size)
+    def __init__(
+        self, in_channels: int, out_channels: int, kernel_size: int, stride: int = 1, padding: int = 0
+    ) -> None:
+        super().__init__(in_channels, out_channels, kernel_size, stride, padding)
         rows, columns = self.weight.flatten(1).shape
         self.register_buffer("weight_u", F.normalize(torch.randn(rows), dim=0))
         self.register_buffer("weight_v", F.normalize(torch.randn(columns), dim=0))

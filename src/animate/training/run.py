@@ -146,7 +146,7 @@ def _settle(config: DictConfig, folder: Path, resumed: resume.Resumed | None) ->
 def _fit_and_test(config: DictConfig, folder: Path, resumed: resume.Resumed | None) -> float | None:
     seed_everything(config.seed, workers=False, verbose=False)
     data: LightningDataModule = instantiate(config.data, _convert_="all")
-    module: LightningModule = instantiate(config.model, _convert_="all")
+    module = build_module(config)
     if config.init_from:
         log.info("%s", checkpoints.initialise(cast("Trained", module), config.init_from))
     interruption = Interruption()
@@ -163,6 +163,15 @@ def _fit_and_test(config: DictConfig, folder: Path, resumed: resume.Resumed | No
         if config.test and not config.trainer.fast_dev_run:
             _test_best(trainer, module, data, folder)
     return best_score(trainer)
+
+
+def build_module(config: DictConfig) -> LightningModule:
+    """Return the module of the config; a feature network without a weight is not even built or downloaded."""
+    idle = OmegaConf.select(config, "model.loss_weights.perceptual") == 0
+    module: LightningModule = instantiate(
+        config.model, _convert_="all", **({"perceptual": None} if idle else {})
+    )
+    return module
 
 
 def _test_best(trainer: Trainer, module: LightningModule, data: LightningDataModule, folder: Path) -> None:

@@ -6,17 +6,23 @@ section 3.2.
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from animate.networks.blocks import SpectralNormConv2d
 from animate.networks.judgement import Judgement
-from animate.networks.pix2pixhd.blocks import Norm, draw_weights, norm_layer
+from animate.networks.pix2pixhd.blocks import draw_weights, norm_layer
 from animate.networks.pix2pixhd.translator import from_picture, halve
 from animate.ops.precision import at_least_float32
 
 MAX_WIDTH = 512
 """Bound on the channels of any layer."""
+
+Norm = Literal["instance", "batch", "spectral"]
+"""Of the features, as in ``blocks``; or spectral: of the weights of all convolutions, and none of features."""
 
 
 class MultiscaleDiscriminator(nn.Module):
@@ -28,7 +34,7 @@ class MultiscaleDiscriminator(nn.Module):
         width: channels after the first layer; doubled by each layer, at most 512.
         layers: number of layers with stride 2.
         scales: number of scales.
-        norm: ``instance`` or ``batch``.
+        norm: ``instance``, ``batch`` or ``spectral``.
 
     """
 
@@ -85,10 +91,10 @@ class PatchDiscriminator(nn.Module):
         super().__init__()
         channels = [in_channels, *(min(width * 2**i, MAX_WIDTH) for i in range(layers + 1))]
         self.blocks = nn.ModuleList(
-            PatchLayer(channels[i], channels[i + 1], 2 if i < layers else 1, norm if i else None)
+            PatchLayer(channels[i], channels[i + 1], 2 if i < layers else 1, norm, first=i == 0)
             for i in range(layers + 1)
         )
-        self.head = nn.Conv2d(channels[-1], 1, 4, padding=2)
+        self.head = _convolution(channels[-1], 1, 1, norm)
 
     def forward(self, x: Tensor) -> Judgement:
         """Judge ``(B, in_channels, H, W)``."""
@@ -100,15 +106,20 @@ class PatchDiscriminator(nn.Module):
 
 
 class PatchLayer(nn.Module):
-    """4x4 convolution, a norm or none, leaky ReLU."""
+    """4x4 convolution, a norm of the features but in the first layer, leaky ReLU."""
 
-    def __init__(self, in_channels: int, out_channels: int, stride: int, norm: Norm | None) -> None:
+    def __init__(self, in_channels: int, out_channels: int, stride: int, norm: Norm, *, first: bool) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(in_channels, out_channels, 4, stride, padding=2)
-        self.norm = None if norm is None else norm_layer(norm, out_channels)
+        self.conv = _convolution(in_channels, out_channels, stride, norm)
+        self.norm = None if first or norm == "spectral" else norm_layer(norm, out_channels)
 
     def forward(self, x: Tensor) -> Tensor:
         """``(B, in, H, W)`` to ``(B, out, H // stride + 1, W // stride + 1)``."""
         x = self.conv(x)
         x = x if self.norm is None else self.norm(x)
         return F.leaky_relu(x, 0.2, inplace=True)
+
+
+def _convolution(in_channels: int, out_channels: int, stride: int, norm: Norm) -> nn.Conv2d:
+    layer = SpectralNormConv2d if norm == "spectral" else nn.Conv2d
+    return layer(in_channels, out_channels, 4, stride, padding=2)
