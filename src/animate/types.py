@@ -110,7 +110,9 @@ class Evaluated(StepOutput):
     """
 
     masks: NotRequired[dict[str, Tensor]]
-    """Regions of the target by name (``person``, ``face``, ``hole``): (N, 1, H, W) in [0, 1]."""
+    """Regions of the target by name (``person``, ``face_box``, ``hole``): (N, 1, H, W) in [0, 1]."""
+    baselines: NotRequired[dict[str, Tensor]]
+    """What is predicted without the model, by the name of its row in a report: (N, 3, H, W) in [0, 1]."""
     prediction_points: NotRequired[dict[str, Points]]
     """What was found in the predictions, by name (``landmarks``, ``pose``, ``puppet``)."""
     target_points: NotRequired[dict[str, Points]]

@@ -14,6 +14,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from animate.metrics.boxes import BOXES
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -116,9 +118,19 @@ class Annotators:
     face: BoxFinder | None = None
 
     @property
+    def body(self) -> str:
+        """The set of points that boxes around a body are made from: ``pose``, else ``puppet``, else empty."""
+        return next((name for name in ("pose", "puppet") if name in self.points), "")
+
+    @property
     def offered(self) -> frozenset[str]:
         """What they can meet of :attr:`animate.metrics.base.VideoMetric.needs`."""
-        others = {"identity": self.identity, "mask:person": self.person, "mask:face": self.face}
+        others: dict[str, object] = {
+            "identity": self.identity,
+            "mask:person": self.person,
+            "mask:face": self.face,
+        }
+        others |= {f"mask:{box}": self.body for box in BOXES}
         return frozenset(
             [f"points:{name}" for name in self.points] + [need for need, there in others.items() if there]
         )
@@ -153,7 +165,7 @@ class Annotators:
             cut = self.person(frames)
         else:
             assert self.face is not None
-            cut = box_masks(self.face(frames), (frames.shape[1], frames.shape[2]))
+            cut = rectangles(self.face(frames), (frames.shape[1], frames.shape[2]))
         return torch.as_tensor(cut, device=pictures.device)[:, None]
 
 
@@ -164,7 +176,7 @@ def eight_bits(pictures: Tensor) -> Frames:
     return frames
 
 
-def box_masks(boxes: Sequence[Sequence[Sequence[float]]], size: tuple[int, int]) -> NDArray[np.float32]:
+def rectangles(boxes: Sequence[Sequence[Sequence[float]]], size: tuple[int, int]) -> NDArray[np.float32]:
     """Draw the first box of each frame: (N, height, width), 1 on pixels whose centres lie in it."""
     y, x = (np.linspace(-1, 1, side) for side in size)
     masks = np.zeros((len(boxes), *size), np.float32)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 from animate.errors import UserError
 from animate.metrics import identity, perception, pixels, points, stability, temporal
 from animate.metrics.annotation import Annotators, PointFinder, Recogniser, described
+from animate.metrics.boxes import BOXES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 Made = TypeVar("Made")
 
 POINT_SETS = ("landmarks", "pose", "puppet")
-REGIONS = ("person", "face", "hole")
+REGIONS = (*BOXES, "person", "face", "hole")
 
 
 class LpipsMaker(Protocol):
@@ -122,6 +123,10 @@ def _in_lengths(metric: type[points.NormalisedMetric], name: str, parts: _Parts)
     return metric(name, normaliser, backend=described(finder, finder.layout))
 
 
+def _perceived(name: str, region: str | None, parts: _Parts) -> VideoMetric:
+    return perception.LPIPS(name, parts.lpips(name.removeprefix("lpips_")), region)
+
+
 _PIXELS: Mapping[str, type[pixels.PixelMetric]] = {
     "l1": pixels.L1,
     "psnr": pixels.PSNR,
@@ -141,8 +146,8 @@ _POINTS: Mapping[str, Callable[[str, _Parts], VideoMetric]] = {
     "acceleration_error": partial(_on_points, temporal.AccelerationError),
 }
 _OTHERS: Mapping[str, Callable[[_Parts], VideoMetric]] = {
-    "lpips_alex": lambda parts: perception.LPIPS("lpips_alex", parts.lpips("alex")),
-    "lpips_vgg": lambda parts: perception.LPIPS("lpips_vgg", parts.lpips("vgg")),
+    "lpips_alex": partial(_perceived, "lpips_alex", None),
+    "lpips_vgg": partial(_perceived, "lpips_vgg", None),
     "fid": lambda parts: perception.FID(parts.features),
     "kid": lambda parts: perception.KID(parts.features),
     "csim": _embedding(identity.CSIM),
@@ -157,6 +162,7 @@ _OTHERS: Mapping[str, Callable[[_Parts], VideoMetric]] = {
 }
 NAMES = (*_PIXELS, *_POINTS, *_OTHERS)
 _MASKED = re.compile(rf"(\w+?)(?:_([1-4]))?(?:_(inside|outside)_({'|'.join(REGIONS)}))?")
+_CUT = re.compile(rf"(lpips_alex|lpips_vgg)_inside_({'|'.join(REGIONS)})")
 
 
 def build(
@@ -170,9 +176,10 @@ def build(
 
     Args:
         names: of :data:`NAMES`. Pixel metrics take an ending like ``l1_inside_person`` or
-            ``ssim_outside_face`` (:data:`REGIONS`), MS-SSIM also fewer scales, ``ms_ssim_3``. A metric of
-            points takes the name of the set, ``akd_landmarks`` (:data:`POINT_SETS`); without one it stands
-            for all sets that there are back-ends for.
+            ``ssim_outside_face`` (:data:`REGIONS`), MS-SSIM also fewer scales, ``ms_ssim_3``; LPIPS those
+            of insides, ``lpips_alex_inside_face_box``. A metric of points takes the name of the set,
+            ``akd_landmarks`` (:data:`POINT_SETS`); without one it stands for all sets that there are
+            back-ends for.
         own: metrics of yours, which follow the named ones.
         annotators: the back-ends at hand.
         networks: the networks at hand.
@@ -197,6 +204,8 @@ def _makers(name: str, parts: _Parts) -> Iterator[tuple[str, Callable[[], VideoM
         yield name, partial(_OTHERS[name], parts)
     elif pixel := _pixel(name):
         yield name, pixel
+    elif cut := _CUT.fullmatch(name):
+        yield name, partial(_perceived, cut[1], cut[2], parts)
     elif name in _POINTS:
         for points_of in [there for there in POINT_SETS if there in parts.annotators.points]:
             yield f"{name}_{points_of}", partial(_POINTS[name], points_of, parts)

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 MODEL = "model"
 COPY_FIRST_FRAME = "copy_first_frame"
 PREVIOUS_FRAME = "previous_frame"
+ROWS = (MODEL, COPY_FIRST_FRAME, PREVIOUS_FRAME)
+"""The rows that need nothing but the frames that are scored."""
 
 
 @dataclass(frozen=True, slots=True)

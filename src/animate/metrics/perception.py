@@ -10,16 +10,20 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING, Protocol
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from animate.metrics.base import Definition, FrameMetric, FrameScores, VideoMetric
 from animate.metrics.functional.perception import frechet_distance, kernel_distance, mean_and_covariance
+from animate.metrics.pixels import region_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from animate.types import Evaluated
 
+SMALLEST_CUT = 64
+"""The shorter side that a part of a picture has at least when LPIPS looks at it, in pixels."""
 EMPTY = torch.iinfo(torch.int64).max
 """The key of a place in a reservoir that holds no frame."""
 
@@ -56,12 +60,18 @@ class LPIPS(FrameMetric):
     Args:
         name: of the column, ``lpips_alex`` or ``lpips_vgg``.
         distance: the network with its linear heads.
+        region: a region of the target, as in :class:`animate.metrics.pixels.PixelMetric`: the smallest
+            rectangle that holds it is cut out of both pictures, and what is shorter than
+            :data:`SMALLEST_CUT` on a side is enlarged. The network sees nothing else. The name of the column
+            tells it.
 
     """
 
-    def __init__(self, name: str, distance: PictureDistance) -> None:
+    def __init__(self, name: str, distance: PictureDistance, region: str | None = None) -> None:
         super().__init__()
-        self._name = name
+        self._name = name if region is None else f"{name}_inside_{region}"
+        self.region = region
+        self.needs = frozenset() if region is None else frozenset({f"mask:{region}"})
         self._distance = (distance,)  # in a tuple: torch would register a bare module and save its weights
 
     @property
@@ -70,7 +80,7 @@ class LPIPS(FrameMetric):
         return Definition(
             name=self._name,
             text="LPIPS 0.1: squared differences of unit-length features, weighted by the published linear "
-            "heads, averaged over positions and summed over layers; mean over frames",
+            f"heads, averaged over positions and summed over layers; mean over frames{self._where()}",
             unit="",
             low=0.0,
             high=float("inf"),
@@ -81,7 +91,28 @@ class LPIPS(FrameMetric):
 
     def per_frame(self, frames: Evaluated) -> FrameScores:
         """See :class:`FrameMetric`."""
-        return FrameScores(self._distance[0](frames["prediction"], frames["target"]).double())
+        if self.region is None:
+            return FrameScores(self._distance[0](frames["prediction"], frames["target"]).double())
+        pairs = torch.stack([frames["prediction"], frames["target"]], dim=1)
+        masks = region_of(frames, self.region)
+        scores = [self._inside(*both) for both in zip(pairs, masks, strict=True)]
+        value = torch.stack(scores) if scores else pairs.new_zeros(0, dtype=torch.float64)
+        return FrameScores(value, value.isnan())
+
+    def _inside(self, pair: Tensor, mask: Tensor) -> Tensor:
+        """Compare a prediction and its target, (2, 3, H, W), in the rectangle around a mask (1, H, W)."""
+        rows, columns = (mask[0].amax(axis).nonzero().flatten() for axis in (1, 0))
+        if not len(rows):
+            return pair.new_full((), torch.nan, dtype=torch.float64)
+        cut = pair[..., rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+        enlarged = max(1.0, SMALLEST_CUT / min(cut.shape[-2:]))
+        size = [round(enlarged * side) for side in cut.shape[-2:]]
+        cut = F.interpolate(cut, size, mode="bilinear", align_corners=False) if enlarged > 1 else cut
+        return self._distance[0](cut[:1], cut[1:]).double()[0]
+
+    def _where(self) -> str:
+        cut = f"the rectangle around the target's {self.region}, enlarged to {SMALLEST_CUT} px where shorter"
+        return "" if self.region is None else f", of {cut}"
 
 
 class FID(VideoMetric):

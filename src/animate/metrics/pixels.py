@@ -23,7 +23,7 @@ class PixelMetric(FrameMetric):
     """A comparison of a prediction with its target, over the whole picture or a region of the target.
 
     Args:
-        region: a name in ``masks`` of :class:`animate.types.Evaluated`, like ``person``, ``face`` or
+        region: a name in ``masks`` of :class:`animate.types.Evaluated`, like ``person``, ``face_box`` or
             ``hole``; the name of the column tells it. A frame without the region (an empty mask) is counted
             as missing.
         inside: compare in the region, or outside of it.
@@ -47,10 +47,7 @@ class PixelMetric(FrameMetric):
     def _mask(self, frames: Evaluated) -> Tensor | None:
         if self.region is None:
             return None
-        masks = frames.get("masks", {})
-        if self.region not in masks:
-            raise UserError(f"no mask of the target's {self.region}; choose a back-end for it")
-        mask = masks[self.region]
+        mask = region_of(frames, self.region)
         return mask if self.inside else 1 - mask
 
     def _name(self, stem: str) -> str:
@@ -62,6 +59,19 @@ class PixelMetric(FrameMetric):
     @property
     def _place(self) -> str:
         return "inside" if self.inside else "outside"
+
+
+def region_of(frames: Evaluated, region: str) -> Tensor:
+    """Return the mask of a region of the targets, (N, 1, H, W).
+
+    Raises:
+        UserError: there is none.
+
+    """
+    masks = frames.get("masks", {})
+    if region not in masks:
+        raise UserError(f"no mask of the target's {region}; choose a back-end for it")
+    return masks[region]
 
 
 class L1(PixelMetric):

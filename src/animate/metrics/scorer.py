@@ -13,14 +13,7 @@ from animate.errors import UserError
 from animate.metrics.annotation import Annotators
 from animate.metrics.base import FrameMetric, VideoMetric
 from animate.metrics.clip_table import ClipTable, Column, merged
-from animate.metrics.evaluation import (
-    COPY_FIRST_FRAME,
-    MODEL,
-    PREVIOUS_FRAME,
-    ClipResult,
-    Evaluation,
-    Summary,
-)
+from animate.metrics.evaluation import MODEL, PREVIOUS_FRAME, ROWS, ClipResult, Evaluation, Summary
 from animate.metrics.seen import Observer
 
 if TYPE_CHECKING:
@@ -29,7 +22,6 @@ if TYPE_CHECKING:
     from animate.metrics.base import Definition
     from animate.types import Evaluated, StepOutput
 
-ROWS = (MODEL, COPY_FIRST_FRAME, PREVIOUS_FRAME)
 _NAN = float("nan")
 
 
@@ -46,10 +38,12 @@ class _Share(NamedTuple):
 class Scorer:
     """Reads batches of frames, clip by clip, and says at the end how good they were.
 
-    There are three rows: the model's; ``copy_first_frame``, whose prediction is the source; and
-    ``previous_frame``, whose prediction is the target one frame earlier of those that are scored, the source
-    for a clip's first. Metrics over sets (FID) leave ``previous_frame`` out, which shows nearly the same set
-    as the targets, and metrics that do not read predictions have the model's row only.
+    There are three rows, unless others are asked for: the model's; ``copy_first_frame``, whose prediction is
+    the source; and ``previous_frame``, whose prediction is the target one frame earlier of those that are
+    scored, the source for a clip's first. Whatever else is called a row brings its predictions along, in
+    ``baselines`` of :class:`animate.types.Evaluated`. Metrics over sets (FID) leave ``previous_frame`` out,
+    which shows nearly the same set as the targets, and metrics that do not read predictions have the model's
+    row only.
 
     Back-ends look at every picture at most once, and only for what the metrics need. Memory grows with the
     clips, not with the frames. A metric that refuses the pictures (too small for it) does not end the
@@ -59,6 +53,7 @@ class Scorer:
         metrics: what to compute; shallow copies are filled, these stay as they are.
         annotators: the back-ends that metrics need.
         device: where metrics compute; with several processes one that their process group can send from.
+        rows: whose predictions are scored, the model's among them; the same on all processes.
 
     Raises:
         UserError: two metrics have the same name.
@@ -70,8 +65,9 @@ class Scorer:
         metrics: Iterable[VideoMetric],
         annotators: Annotators | None = None,
         device: torch.device | str = "cpu",
+        rows: Sequence[str] = ROWS,
     ) -> None:
-        self._device = torch.device(device)
+        self._device, self._rows = torch.device(device), tuple(rows)
         self._definitions: dict[str, Definition] = {}
         self._metrics: dict[Column, VideoMetric] = {}
         self._unavailable: dict[str, str] = {}
@@ -79,14 +75,14 @@ class Scorer:
         for metric in metrics:
             self._place(metric)
         needs = frozenset[str]().union(*(metric.needs for metric in self._metrics.values()))
-        self._observer = Observer(annotators or Annotators(), needs)
+        self._observer = Observer(annotators or Annotators(), needs, self._rows)
 
     def _place(self, metric: VideoMetric) -> None:
         definition = metric.definition
         if definition.name in self._definitions:
             raise UserError(f"metrics: {definition.name} is named twice")
         self._definitions[definition.name] = definition
-        for row in rows_of(metric):
+        for row in rows_of(metric, self._rows):
             self._metrics[Column(row, definition.name)] = twin(metric).to(self._device)
 
     @torch.no_grad()
@@ -147,20 +143,40 @@ class Scorer:
         lost = {column: sum(share.missing[column] for share in shares) for column in columns}
         return Evaluation(
             definitions=[found for name, found in self._definitions.items() if name not in reasons],
-            rows=_rows({column: _summary(column, m, table, lost[column]) for column, m in columns.items()}),
-            clips=[_clip(table, name, columns) for name in table.clips],
+            rows=self._summaries(columns, table, lost),
+            clips=[self._clip(table, name, columns) for name in table.clips],
             skipped=sorted({line for share in shares for line in share.skipped}),
             unavailable=reasons,
             warnings=list(warnings),
             provenance=dict(provenance or {}),
         )
 
+    def _summaries(
+        self, columns: Mapping[Column, VideoMetric], table: ClipTable, missing: Mapping[Column, int]
+    ) -> dict[str, dict[str, Summary]]:
+        rows: dict[str, dict[str, Summary]] = {row: {} for row in self._rows}
+        for column, metric in columns.items():
+            rows[column.row][column.metric] = _summary(column, metric, table, missing[column])
+        return rows
 
-def rows_of(metric: VideoMetric) -> tuple[str, ...]:
-    """Tell which rows a metric has; see :class:`Scorer`."""
+    def _clip(self, table: ClipTable, name: str, columns: Mapping[Column, VideoMetric]) -> ClipResult:
+        values: dict[str, dict[str, float]] = {row: {} for row in self._rows}
+        missing: dict[str, dict[str, int]] = {}
+        for column, metric in columns.items():
+            if isinstance(metric, FrameMetric):
+                sums = table.of(name, column)
+                values[column.row][column.metric] = sums.mean
+                if sums.missing:
+                    missing.setdefault(column.row, {})[column.metric] = sums.missing
+        return ClipResult(name, table.frames[name], values, missing)
+
+
+def rows_of(metric: VideoMetric, rows: Sequence[str]) -> tuple[str, ...]:
+    """Tell which of some rows a metric has; see :class:`Scorer`."""
     if not metric.reads_prediction:
         return (MODEL,)
-    return ROWS if isinstance(metric, FrameMetric) else (MODEL, COPY_FIRST_FRAME)
+    over_sets = not isinstance(metric, FrameMetric)
+    return tuple(row for row in rows if not (over_sets and row == PREVIOUS_FRAME))
 
 
 def twin(metric: VideoMetric) -> VideoMetric:
@@ -227,22 +243,3 @@ def _summary(column: Column, metric: VideoMetric, table: ClipTable, missing: int
         warnings.filterwarnings("ignore", message="The ``compute`` method")  # a process may have no clip
         value = float(metric.compute())
     return Summary(value, _NAN, _NAN, frames=table.frames.total() - missing, missing=missing)
-
-
-def _rows(summaries: Mapping[Column, Summary]) -> dict[str, dict[str, Summary]]:
-    rows: dict[str, dict[str, Summary]] = {row: {} for row in ROWS}
-    for column, summary in summaries.items():
-        rows[column.row][column.metric] = summary
-    return rows
-
-
-def _clip(table: ClipTable, name: str, columns: Mapping[Column, VideoMetric]) -> ClipResult:
-    values: dict[str, dict[str, float]] = {row: {} for row in ROWS}
-    missing: dict[str, dict[str, int]] = {}
-    for column, metric in columns.items():
-        if isinstance(metric, FrameMetric):
-            sums = table.of(name, column)
-            values[column.row][column.metric] = sums.mean
-            if sums.missing:
-                missing.setdefault(column.row, {})[column.metric] = sums.missing
-    return ClipResult(name, table.frames[name], values, missing)

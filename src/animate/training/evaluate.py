@@ -66,7 +66,7 @@ def evaluate(config: DictConfig) -> float:
     _read_masks(data, chosen, annotators)
     with _workplace(target) as folder:
         fps = data.index.clips("test")[0].fps
-        scoring = Scoring(chosen, annotators, _facts(config, data, method), folder, fps)
+        scoring = Scoring(method, chosen, annotators, _facts(config, data, method), folder, fps)
         trainer = build_trainer(config, [scoring])
         trainer.test(method.module(), datamodule=data, verbose=False)
         if trainer.is_global_zero:
@@ -98,6 +98,7 @@ def _settle(config: DictConfig, method: Method) -> None:
     some = {"_target_": "animate.data.views.Reconstruction", "frames": config.frames}
     view = whole if config.frames is None else some
     with open_dict(config):
+        config.model = {"networks": method.arguments}  # what data sets ask of a model, the checkpoint knows
         config.data.image_size = method.size(config.image_size) or config.data.image_size
         config.data.eval_view = view | {"truth": list(method.truth), "layout": method.layout}
 

@@ -5,20 +5,25 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
+from typing_extensions import override
 
 from animate.errors import UserError
+from animate.metrics.evaluation import MODEL, ROWS
 from animate.modules.conditional_gan import LossWeights as PoseWeights
 from animate.modules.fomm import FOMM
 from animate.modules.fomm import LossWeights as MotionWeights
 from animate.modules.pose2vid import Pose2Vid
 from animate.networks.fomm import FirstOrderModel
 from animate.networks.pix2pixhd import Pix2PixHD
+from animate.training.baselines import MEAN_PICTURE, NEAREST_POSE, MeanPicture, NearestPose
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from pytorch_lightning import LightningModule
     from torch import Tensor, nn
+
+    from animate.training.baselines import Baseline
 
 _NO_MOTION_LOSS = MotionWeights(0, 0, 0, 0, 0, 0, 0)
 _NO_POSE_LOSS = PoseWeights(0, 0, 0, 0, 0)
@@ -40,11 +45,22 @@ class Method(Protocol):
         """Of the points that they need; empty where they need none."""
 
     @property
+    def rows(self) -> Sequence[str]:
+        """The rows of a report that need no training frames; see ``metrics.Scorer``."""
+
+    @property
+    def arguments(self) -> Mapping[str, Any]:
+        """What the networks were built from."""
+
+    @property
     def keypoints(self) -> Callable[[Tensor], Tensor] | None:
         """Their own detector: pictures (M, 3, H, W) to points (M, K, 2) in [-1, 1]."""
 
     def module(self) -> LightningModule:
         """Make what reconstructs, without losses."""
+
+    def baselines(self) -> Mapping[str, Baseline]:
+        """Make what it has to beat by the name of its row, to be fitted to training frames."""
 
     def size(self, asked: int | None) -> int | None:
         """Return the side of the frames; None where the clips' own will do.
@@ -61,9 +77,10 @@ class _MotionModel:
     task = "every frame rebuilt from the first of its clip, the first one too"
     truth = ()
     layout = ""
+    rows = ROWS
 
     def __init__(self, networks: FirstOrderModel) -> None:
-        self._networks = networks
+        self._networks, self.arguments = networks, networks.arguments
 
     def keypoints(self, pictures: Tensor) -> Tensor:
         points: Tensor = self._networks.keypoint_detector(pictures)["value"]
@@ -71,6 +88,9 @@ class _MotionModel:
 
     def module(self) -> FOMM:
         return FOMM(self._networks, loss_weights=_NO_MOTION_LOSS)
+
+    def baselines(self) -> Mapping[str, Baseline]:
+        return {}
 
     def size(self, asked: int | None) -> int:
         arguments: dict[str, Any] = dict(self._networks.arguments)
@@ -89,32 +109,43 @@ class _PoseModel:
     """pose2vid: a clip from its poses."""
 
     task = "every frame made from its pose"
-    truth = Pose2Vid.TRUTH
+    truth: Sequence[str] = Pose2Vid.TRUTH
+    rows: Sequence[str] = ROWS
     keypoints = None
 
     def __init__(self, networks: Pix2PixHD) -> None:
-        if networks.layout is None:
-            raise UserError(
-                "these networks make pictures from label maps; evaluation is for those from poses"
-            )
-        self._networks = networks
-        self.layout = networks.layout.name
+        self._networks, self.arguments = networks, networks.arguments
+        self.layout = networks.layout.name if networks.layout else ""
 
     def module(self) -> Pose2Vid:
         return Pose2Vid(self._networks, loss_weights=_NO_POSE_LOSS)
+
+    def baselines(self) -> Mapping[str, Baseline]:
+        return {NEAREST_POSE: NearestPose(self.layout), MEAN_PICTURE: MeanPicture()}
 
     def size(self, asked: int | None) -> int | None:
         return asked
 
 
+class _LabelModel(_PoseModel):
+    """pix2pixHD: single pictures from their maps of classes. There is no other frame that could be copied."""
+
+    task = "every picture made from its map of classes"
+    rows = (MODEL,)
+
+    def __init__(self, networks: Pix2PixHD) -> None:
+        super().__init__(networks)
+        instances = networks.arguments["edges"] or networks.arguments["features"]
+        self.truth = ("label", "instance") if instances else ("label",)
+
+    @override
+    def baselines(self) -> Mapping[str, Baseline]:
+        return {MEAN_PICTURE: MeanPicture()}
+
+
 def method_of(networks: nn.Module) -> Method:
-    """Tell how networks are scored.
-
-    Raises:
-        UserError: they cannot be.
-
-    """
+    """Tell how networks are scored."""
     if isinstance(networks, FirstOrderModel):
         return _MotionModel(networks)
     assert isinstance(networks, Pix2PixHD)
-    return _PoseModel(networks)
+    return _PoseModel(networks) if networks.layout else _LabelModel(networks)
