@@ -59,7 +59,10 @@ def test_a_missing_extra_is_told_with_the_command(make, name, extra, monkeypatch
     assert not capsys.readouterr().err  # nothing about weights that cannot be used anyway
 
 
-@pytest.mark.parametrize(("make", "name"), [(backends.faces, "yunet"), (backends.poses, "keypoint_rcnn")])
+@pytest.mark.parametrize(
+    ("make", "name"),
+    [(backends.faces, "yunet"), (backends.poses, "keypoint_rcnn"), (backends.mattes, "mask_rcnn")],
+)
 def test_weights_that_cannot_be_had_are_told(make, name, weights_folder, monkeypatch):
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     unreachable = dataclasses.replace(WEIGHTS[name], address="http://127.0.0.1:9/none")

@@ -9,6 +9,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 import numpy as np
 import pytest
 import torch
+from random_rcnn import random_state
 from torchvision.models.detection import keypointrcnn_resnet50_fpn
 
 from animate.annotate import backends
@@ -26,22 +27,10 @@ class Quiet(SimpleHTTPRequestHandler):
 
 
 def small_state():
-    """Random weights that differ along the input only: 60 million numbers out of a small file."""
-    with torch.device("meta"):
-        network = keypointrcnn_resnet50_fpn(weights=None, weights_backbone=None)
-    generator = torch.Generator().manual_seed(0)
-    state = {}
-    for name, tensor in network.state_dict().items():
-        if tensor.ndim < 2:
-            value = 1.0 if name.endswith(("running_var", "weight")) else 0.0
-            state[name] = torch.tensor(value).expand(tensor.shape)
-        else:
-            row = torch.randn((1, *tensor.shape[1:]), generator=generator) * tensor[0].numel() ** -0.5
-            state[name] = row.expand(tensor.shape)
-    # Everything is a person; every other joint is seen.
-    state["roi_heads.box_predictor.cls_score.bias"] = torch.tensor([0.0, 6.0])
-    state[KEYPOINT_BIAS] = torch.tensor([3.0, -30.0] * 8 + [3.0])
-    return state
+    """Every other joint is seen."""
+    return random_state(
+        keypointrcnn_resnet50_fpn, 2, **{KEYPOINT_BIAS: torch.tensor([3.0, -30.0] * 8 + [3.0])}
+    )
 
 
 @pytest.fixture(scope="module")

@@ -88,9 +88,9 @@ def run(args: argparse.Namespace) -> int:
 
 def _refuse(args: argparse.Namespace) -> None:
     """Refuse settings that follow from others, and experiments that are not there, before any work."""
-    segment_of(args)
     from animate.training.conf import conf_folder
 
+    segment_of(args)
     known = sorted(path.stem for path in (conf_folder() / "experiment").glob("*.yaml"))
     for name in filter(None, (args.experiment, args.face)):
         if name not in known:
