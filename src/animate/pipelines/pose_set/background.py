@@ -10,18 +10,19 @@ import numpy as np
 from animate.annotate.figures import Figure, extent_box, to_pixels
 from animate.annotate.frames import batched
 from animate.pipelines.pose_set.cutting import centre, cut
+from animate.pipelines.pose_set.mattes import open_mattes
+from animate.sidecars import digest
 from animate.video.image import read_image
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
-    from pathlib import Path
 
     from numpy.typing import NDArray
 
     from animate.annotate.frames import Numbered
     from animate.annotate.protocols import Box, Pose
-    from animate.pipelines.pose_set.mattes import Mattes
-    from animate.pipelines.pose_set.recipe import Colour
+    from animate.pipelines.pose_set.recipe import Segment
+    from animate.pipelines.pose_set.video import Footage
 
     Picture = NDArray[np.uint8]
     Size = tuple[int, int]
@@ -31,27 +32,42 @@ ON = 0.5
 """From here a pixel of a matte is on somebody."""
 
 
+class Segmentation:
+    """What is needed to replace backgrounds: mattes, and what is put behind.
+
+    Args:
+        segment: says which.
+        footage: the video.
+
+    Raises:
+        UserError: the mattes cannot be had (:func:`open_mattes`), or the picture not be read.
+
+    """
+
+    def __init__(self, segment: Segment, footage: Footage) -> None:
+        self.mattes = open_mattes(segment.mattes, footage)
+        behind = segment.background
+        if isinstance(behind, tuple):
+            self.behind, content = np.array(behind, np.uint8)[None, None], {}
+        else:
+            self.behind, content = read_image(behind), {"picture": digest([behind])}
+        self.described = segment.to_json() | {"made_by": self.mattes.made_by} | content
+        """It by plain values, with all that its result depends on."""
+
+
 class Replacement:
     """Replaces the background of frames.
 
     Args:
-        mattes: give a matte for each frame.
-        background: a colour, or the file of a picture, which is brought to the frames' size by :func:`plate`.
+        segmentation: gives a matte for each frame, and a background: one colour, or a picture that is brought
+            to the frames' size by :func:`plate`.
         pose: of the followed person in N frames, in the coordinates of the whole pictures.
         numbers: of these frames in the video.
 
-    Raises:
-        UserError: the picture cannot be read.
-
     """
 
-    def __init__(self, mattes: Mattes, background: Colour | Path, pose: Pose, numbers: Sequence[int]) -> None:
-        self._mattes = mattes
-        self._behind = (
-            np.array(background, np.uint8)[None, None]
-            if isinstance(background, tuple)
-            else read_image(background)
-        )
+    def __init__(self, segmentation: Segmentation, pose: Pose, numbers: Sequence[int]) -> None:
+        self._mattes, self._behind = segmentation.mattes, segmentation.behind
         self._pose = pose
         self._place = {number: place for place, number in enumerate(numbers)}
         self.nobody: set[int] = set()
@@ -78,7 +94,7 @@ class Replacement:
         return to_pixels(self._pose.points[place][self._pose.found[place]], (size[0], size[1]))
 
     def _background(self, size: tuple[int, ...]) -> Picture:
-        return self._behind if self._behind.size == 3 else plate(self._behind, (size[0], size[1]))
+        return self._behind if self._behind.shape[:2] == (1, 1) else plate(self._behind, (size[0], size[1]))
 
 
 def plate(picture: Picture, size: Size) -> Picture:

@@ -23,9 +23,8 @@ from animate.annotate.runner import Annotated
 from animate.annotate.sheet import annotation_sheet
 from animate.errors import UserError
 from animate.layouts import layout_named
-from animate.pipelines.pose_set.background import Replacement
+from animate.pipelines.pose_set.background import Replacement, Segmentation
 from animate.pipelines.pose_set.cutting import check_part, part, placed
-from animate.pipelines.pose_set.mattes import open_mattes
 from animate.pipelines.pose_set.recipe import MANIFEST, Piece, PoseSet, Recipe
 from animate.pipelines.pose_set.video import CHUNK
 from animate.pipelines.pose_set.work import cut_frames, find_poses
@@ -41,8 +40,6 @@ if TYPE_CHECKING:
 
     from animate.annotate.protocols import PointFinder
     from animate.pipelines.framing import Box
-    from animate.pipelines.pose_set.mattes import Mattes
-    from animate.pipelines.pose_set.recipe import Segment
     from animate.pipelines.pose_set.video import Footage
     from animate.pipelines.pose_set.work import Advance, Cut
 
@@ -81,8 +78,8 @@ def prepare(
 
     """
     finder = None if recipe.poses else backends.poses(recipe.backend)
-    mattes = open_mattes(recipe.segment.mattes, footage) if recipe.segment else None
-    applied = _applied(recipe, footage, finder) | _segmented(recipe.segment, mattes)
+    segmentation = Segmentation(recipe.segment, footage) if recipe.segment else None
+    applied = _applied(recipe, footage, finder, segmentation)
     if (done := _same(output, applied)) is not None and not overwrite:
         return done
     check_folder(output, MANIFEST, overwrite)
@@ -98,7 +95,7 @@ def prepare(
                 f"{footage.path}: in none of {len(pose.found)} frames is a person, by {source}"
             )
         box = part(recipe, pose, footage.size)
-        replacement = _replacement(recipe, mattes, pose, footage)
+        replacement = Replacement(segmentation, pose, footage.numbers) if segmentation else None
         cut = cut_frames(footage, box, recipe.size, work / "frames", advance, replacement)
         pose = placed(SMOOTHINGS[recipe.smooth](pose, footage.fps), box, footage.size, recipe.size)
         with results_folder(output, MANIFEST, overwrite) as folder:
@@ -113,30 +110,20 @@ def prepare(
     return replace(made, folder=output)
 
 
-def _applied(recipe: Recipe, footage: Footage, finder: PointFinder | None) -> dict[str, Any]:
+def _applied(
+    recipe: Recipe, footage: Footage, finder: PointFinder | None, segmentation: Segmentation | None
+) -> dict[str, Any]:
     """Describe the recipe with all that its result depends on."""
+    applied = recipe.to_json() | {"content": footage.content}
+    if segmentation is not None:
+        applied["segment"] = segmentation.described
     if finder is not None:
-        return recipe.to_json() | {"content": footage.content, "version": f"{finder.name} {finder.version}"}
+        return applied | {"version": f"{finder.name} {finder.version}"}
     assert recipe.poses is not None
     if not recipe.poses.exists():
         raise UserError(f"{recipe.poses}: no such file or folder; check the name")
     files = sorted(recipe.poses.glob("*.json")) if recipe.poses.is_dir() else [recipe.poses]
-    return recipe.to_json() | {"content": footage.content, "version": f"imported {digest(files)}"}
-
-
-def _segmented(segment: Segment | None, mattes: Mattes | None) -> dict[str, Any]:
-    """Describe another background: by what the mattes are, and what the picture behind is."""
-    if segment is None or mattes is None:
-        return {}
-    behind = segment.background
-    content = {} if isinstance(behind, tuple) else {"picture": digest([behind])}
-    return {"segment": segment.to_json() | {"made_by": mattes.made_by} | content}
-
-
-def _replacement(recipe: Recipe, mattes: Mattes | None, pose: Pose, footage: Footage) -> Replacement | None:
-    if recipe.segment is None or mattes is None:
-        return None
-    return Replacement(mattes, recipe.segment.background, pose, footage.numbers)
+    return applied | {"version": f"imported {digest(files)}"}
 
 
 def _same(output: Path, applied: dict[str, Any]) -> PoseSet | None:
