@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from animate import checkpoints
-from animate.networks.pix2pixhd import Pix2PixHD
+from animate.networks.pix2pixhd import MultiscaleDiscriminator, Pix2PixHD
 
 
 def same(first, second) -> bool:
@@ -75,7 +75,8 @@ class Stage(torch.nn.Module):
 
     def __init__(self, **networks) -> None:
         super().__init__()
-        self.networks = Pix2PixHD(labels=5, width=8, depth=1, blocks=1, enhancer_blocks=1, **networks)
+        slim = {"labels": 5, "width": 8, "depth": 1, "blocks": 1, "enhancer_blocks": 1}
+        self.networks = Pix2PixHD(**slim | networks)
         self.discriminator = None
 
     def save(self, path):
@@ -117,10 +118,77 @@ def test_a_stage_adds_to_the_one_before(tmp_path, before, after, anew):
     assert report.endswith(f"(pix2pixhd): networks, {taken} tensors{anew}; no discriminator")
 
 
-def test_other_inputs_are_no_stage(tmp_path, refusal):
-    path = Stage().save(tmp_path / "a.ckpt")
-    other = Stage(previous=True)
+def judging(frames, labels=5):
+    return MultiscaleDiscriminator(labels, frames=frames, width=4, layers=1)
+
+
+def describing(stage, path):
+    networks, judge = stage.networks.arguments, stage.discriminator and stage.discriminator.arguments
+    checkpoints.save(
+        path, {"state_dict": stage.state_dict()}, checkpoints.describe("pix2pixhd", networks, judge)
+    )
+    return path
+
+
+@pytest.mark.parametrize("enhancers", [0, 1])
+def test_the_training_over_time_begins_as_the_one_before(tmp_path, enhancers):
+    """The pictures and the judgement are those of the base stage, whatever the earlier frame is."""
+    torch.manual_seed(0)
+    before, after = Stage(enhancers=enhancers), Stage(enhancers=enhancers, previous=True)
+    before.discriminator, after.discriminator = judging(1), judging(2)
+    report = checkpoints.initialise(after, describing(before, tmp_path / "a.ckpt"))
+    counts = [len(part.state_dict()) for part in (after.networks, after.discriminator)]
+    assert f"networks, {counts[0]} tensors, the weights of the previous frame start at 0" in report
+    assert f"discriminator, {counts[1]} tensors, the weights of the earlier frames start at 0" in report
+
+    label = torch.randint(5, (2, 1, 16, 16))
+    pictures = torch.rand(2, 3, 16, 16)
+    with torch.no_grad():
+        base = before.networks(label)
+        for previous in (None, pictures, 1 - pictures):
+            torch.testing.assert_close(after.networks(label, previous=previous), base, atol=1e-6, rtol=1e-5)
+        now, earlier = before.networks.condition(label), before.networks.condition(label.flip(0))
+        alone = before.discriminator(now, pictures)
+        pair = after.discriminator(
+            torch.cat([earlier, now], dim=1), torch.cat([pictures.flip(0), pictures], dim=1)
+        )
+    for one, other in zip(alone, pair, strict=True):
+        torch.testing.assert_close(other.score, one.score, atol=1e-5, rtol=1e-4)
+
+
+def test_what_starts_at_0_learns(tmp_path):
+    before, after = Stage(), Stage(previous=True)
+    checkpoints.initialise(after, describing(before, tmp_path / "a.ckpt"))
+    after.networks(
+        torch.randint(5, (1, 1, 16, 16)), previous=torch.rand(1, 3, 16, 16)
+    ).square().sum().backward()
+    gradient = after.networks.generator.trunk.stem.conv.weight.grad
+    assert gradient[:, 5:].abs().amax(dim=(0, 2, 3)).min() > 0
+
+
+@pytest.mark.parametrize(
+    ("there", "here"),
+    [
+        ({"previous": True}, {"previous": False}),  # nothing is taken away
+        ({"labels": 2, "previous": True}, {"previous": True}),  # three channels more, but of other things
+        ({"labels": 4}, {"previous": True}),
+        ({"labels": 8}, {"previous": True}),  # as many, but of other things
+    ],
+    ids=["narrower", "classes", "both", "sum"],
+)
+def test_other_inputs_are_no_stage(tmp_path, refusal, there, here):
+    path = describing(Stage(**there), tmp_path / "a.ckpt")
+    other = Stage(**here)
     before = {name: value.clone() for name, value in other.state_dict().items()}
     message = refusal(checkpoints.initialise, other, path)
-    assert "generator.trunk.stem.conv.weight is 8x5x7x7 instead of 8x8x7x7" in message
+    assert "generator.trunk.stem.conv.weight is 8x" in message
     assert all(torch.equal(value, before[name]) for name, value in other.state_dict().items())
+
+
+def test_a_discriminator_of_other_labels_starts_anew(tmp_path):
+    before, after = Stage(), Stage(previous=True)
+    before.discriminator, after.discriminator = judging(1, labels=4), judging(2)
+    first = {name: value.clone() for name, value in after.discriminator.state_dict().items()}
+    report = checkpoints.initialise(after, describing(before, tmp_path / "a.ckpt"))
+    assert "the discriminator starts anew" in report
+    assert all(torch.equal(value, first[name]) for name, value in after.discriminator.state_dict().items())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from animate.checkpoints.architectures import ARCHITECTURES
 from animate.checkpoints.description import description_of
@@ -16,6 +16,16 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from torch import Tensor, nn
+
+
+@runtime_checkable
+class Widening(Protocol):
+    """A network that takes the weights of one with fewer inputs."""
+
+    def widened(
+        self, state: Mapping[str, Tensor], arguments: Mapping[str, Any]
+    ) -> tuple[dict[str, Tensor], str]:
+        """Add to the state of another, of these arguments, what it lacks; also say in words what that is."""
 
 
 class Trained(Protocol):
@@ -37,7 +47,9 @@ def initialise(module: Trained, path: str | Path) -> str:
     file has none or another, so that one stage of training can add to the one before. Their image size may
     differ: it changes the scale factors, which are computed and not loaded, and no weight. A discriminator is
     taken when the file has one of the same shape, else it starts anew: ``vox`` to ``vox_adv`` changes its
-    inputs.
+    inputs. Where networks look at the previous frame and those of the file do not, ``widened`` gives the new
+    inputs weights of 0, so that a training over time begins with exactly the pictures of the one before it;
+    likewise for the frames that the discriminator judges together.
 
     Args:
         module: With ``networks`` and ``discriminator`` (or None).
@@ -58,11 +70,24 @@ def initialise(module: Trained, path: str | Path) -> str:
         raise UserError(
             f"{path} holds a {architecture} model; this run trains a {type(module.networks).__name__}"
         )
-    taken = _networks(module.networks, state_of(checkpoint, "networks", path), path)
+    state, added = _widened(module.networks, state_of(checkpoint, "networks", path), description["networks"])
+    taken = ", ".join(filter(None, [_networks(module.networks, state, path), added]))
     size = description["networks"].get("image_size")
     what = architecture if size is None else f"{architecture}, {size} px"
-    adversary = _discriminator(module.discriminator, state_of(checkpoint, "discriminator", path))
+    state, added = _widened(
+        module.discriminator, state_of(checkpoint, "discriminator", path), description["discriminator"]
+    )
+    adversary = _discriminator(module.discriminator, state, added)
     return f"initialised from {path} ({what}): networks, {taken}; {adversary}"
+
+
+def _widened(
+    network: nn.Module | None, state: dict[str, Tensor], arguments: Mapping[str, Any] | None
+) -> tuple[dict[str, Tensor], str]:
+    """Let a network that can fit weights for fewer inputs to its own; also say in words what was added."""
+    if not isinstance(network, Widening) or not state or arguments is None:
+        return state, ""
+    return network.widened(state, arguments)
 
 
 def _networks(networks: nn.Module, state: dict[str, Tensor], path: Path) -> str:
@@ -83,7 +108,7 @@ def _of_part(state: Mapping[str, Tensor], part: str) -> dict[str, Tensor]:
     return {key: value for key, value in state.items() if key.startswith(f"{part}.")}
 
 
-def _discriminator(discriminator: nn.Module | None, state: dict[str, Tensor]) -> str:
+def _discriminator(discriminator: nn.Module | None, state: dict[str, Tensor], added: str) -> str:
     """Load the discriminator where both sides have one of the same shape; tell what happened."""
     if discriminator is None:
         return "the discriminator of the file is not used" if state else "no discriminator"
@@ -93,4 +118,4 @@ def _discriminator(discriminator: nn.Module | None, state: dict[str, Tensor]) ->
     if unlike:
         return f"the discriminator starts anew (that of the file is another: {unlike})"
     discriminator.load_state_dict(state)
-    return f"discriminator, {len(state)} tensors"
+    return ", ".join(filter(None, [f"discriminator, {len(state)} tensors", added]))

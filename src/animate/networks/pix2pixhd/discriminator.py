@@ -6,7 +6,7 @@ section 3.2.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import torch
 import torch.nn.functional as F
@@ -17,6 +17,9 @@ from animate.networks.judgement import Judgement
 from animate.networks.pix2pixhd.blocks import draw_weights, norm_layer
 from animate.networks.pix2pixhd.translator import from_picture, halve
 from animate.ops.precision import at_least_float32
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 MAX_WIDTH = 512
 """Bound on the channels of any layer."""
@@ -60,6 +63,33 @@ class MultiscaleDiscriminator(nn.Module):
             PatchDiscriminator(frames * (condition_channels + 3), width, layers, norm) for _ in range(scales)
         )
         draw_weights(self)
+
+    def widened(
+        self, state: Mapping[str, Tensor], arguments: Mapping[str, object]
+    ) -> tuple[dict[str, Tensor], str]:
+        """Fit the weights of a discriminator of single frames to one of several frames.
+
+        The last of them is judged as before: the weights of the others, of labels and pictures, are 0.
+
+        Args:
+            state: of the other discriminator.
+            arguments: of it.
+
+        Returns:
+            The state with what is added, and what that is in words; unchanged, and nothing, where it judges
+            several frames as well, or this one single ones.
+
+        """
+        frames, label = int(self.arguments["frames"]), int(self.arguments["condition_channels"])
+        if arguments["frames"] != 1 or frames == 1:
+            return dict(state), ""
+        earlier = frames - 1
+        wider = {}
+        for name in (name for name in state if name.endswith("blocks.0.conv.weight")):
+            labels, pictures = state[name][:, :label], state[name][:, label:]
+            added = (F.pad(part, (0, 0, 0, 0, earlier * part.shape[1], 0)) for part in (labels, pictures))
+            wider[name] = torch.cat([*added], dim=1)
+        return {**state, **wider}, "the weights of the earlier frames start at 0"
 
     def forward(self, label: Tensor, picture: Tensor) -> list[Judgement]:
         """Judge pictures together with what they are to show.

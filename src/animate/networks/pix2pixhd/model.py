@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from animate.errors import UserError
@@ -18,7 +19,12 @@ from animate.ops.instances import instance_edges
 from animate.ops.skeleton import limb_map, rendered
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from animate.networks.pix2pixhd.blocks import Norm
+
+PICTURE = 3
+"""Channels."""
 
 
 class Pix2PixHD(nn.Module):
@@ -108,7 +114,7 @@ class Pix2PixHD(nn.Module):
             kind = "a map of its limbs" if indexed else "a drawing"
             raise UserError(f"labels={labels}: {kind} of the skeleton {skeleton} has {drawn}")
         self.condition_channels = labels + edges
-        self.in_channels = self.condition_channels + features + 3 * previous
+        self.in_channels = self.condition_channels + features + PICTURE * previous
         self.generator = Generator(
             self.in_channels, 3, width, depth, blocks, enhancers, enhancer_blocks, norm
         )
@@ -226,6 +232,31 @@ class Pix2PixHD(nn.Module):
         squares = self.squares(points, found, (picture.shape[-2], picture.shape[-1]))
         corrected = self.face(squares.cut(condition), squares.cut(picture))
         return squares.put_back(picture, corrected.clamp(0, 1))
+
+    def widened(
+        self, state: Mapping[str, Tensor], arguments: Mapping[str, object]
+    ) -> tuple[dict[str, Tensor], str]:
+        """Fit the weights of networks without previous frame to networks that look at it.
+
+        Its channels are the last of the generator's input (``join``), and its weights 0, so that the pictures
+        are the same as before.
+
+        Args:
+            state: of the other networks.
+            arguments: of them.
+
+        Returns:
+            The state with what is added, and what that is in words; unchanged, and nothing, where both or
+            neither look at the previous frame.
+
+        """
+        if arguments["previous"] or not self.arguments["previous"]:
+            return dict(state), ""
+        first = [
+            name for name in state if name.startswith("generator.") and name.endswith("stem.conv.weight")
+        ]
+        wider = {name: F.pad(state[name], (0, 0, 0, 0, 0, PICTURE)) for name in first}
+        return {**state, **wider}, "the weights of the previous frame start at 0"
 
     def recompute(self, enabled: bool = True) -> None:
         """Compute the blocks of all networks again in the backward pass instead of keeping them.
