@@ -72,7 +72,7 @@ def test_another_number_of_frames_is_told(tmp_path):
 
 def test_poses_of_larger_pictures_are_told(tmp_path):
     np.save(tmp_path / "a.npy", values(17, scale=6.0))
-    with pytest.raises(UserError, match=r"of its points lie outside of 320x240.*--poses-size HxW"):
+    with pytest.raises(UserError, match=r"of its points lie outside of 320x240.*: scale them to the"):
         read_poses(tmp_path / "a.npy", SIZE, 4)
     read_poses(tmp_path / "a.npy", (1440, 1920), 4)
 

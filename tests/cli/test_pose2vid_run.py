@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import signal
@@ -14,11 +15,12 @@ import pytest
 import torch
 
 from animate import checkpoints
-from animate.cli import main
+from animate.cli import main, pose2vid_run
 from animate.cli.pose2vid_work import StoppedError, Work, newest, quoted
 from animate.data.export import write_clip
 from animate.data.synthetic import OnePuppetIndex
 from animate.errors import UserError
+from animate.pipelines.pose_set.recipe import PoseSet
 from animate.video.probe import probe
 
 SMALL = (
@@ -111,11 +113,14 @@ def test_other_settings_ask_before_a_dance_is_replaced(clips, finished, capsys):
         (["data.root=x"], "leave it out"),
         (["+resume=last"], "leave it out"),
         (["debug"], "KEY=VALUE"),
+        (["--face", "pose2vid_face", "--face-setting", "debug"], "KEY=VALUE"),
+        (["--face-setting", "a=1"], "--face-setting goes with --face"),
+        (["--background", "red"], "--background goes with --segment"),
         (["--experiment", "nonsense"], "there is no experiment nonsense"),
         (["--source-poses", "nowhere.json"], "nowhere.json"),
         (["--pose-backend", "nonsense"], "nonsense"),
     ],
-    ids=["root", "resume", "word", "experiment", "poses", "backend"],
+    ids=["root", "resume", "word", "face word", "no face", "background", "experiment", "poses", "backend"],
 )
 def test_bad_input_is_told(clips, tmp_path, capfd, options, message):
     assert main(command(clips, tmp_path / "out", *options, *SMALL)) == 2
@@ -182,6 +187,21 @@ def test_another_training_has_a_folder_of_its_own(tmp_path, attended):
     assert first.is_file()
     assert (first.parents[3].name, second.parents[3].name) == ("training", "training_2")
     assert newest(tmp_path / "out" / "training_2") == second
+
+
+def test_the_training_of_the_face_has_settings_of_its_own(finished):
+    """They come after those of both, so they count; without any, nothing is told that was not before."""
+    target = PoseSet.load(finished / "target")
+    parser = argparse.ArgumentParser()
+    pose2vid_run.add_parser(parser.add_subparsers())
+    given = ["run", "--target", "a", "--source", "b", "--output", "c", "--face", "pose2vid_face", "x=1"]
+    _, (_, before, plain) = pose2vid_run._trainings(parser.parse_args(given), target)
+    args = parser.parse_args([*given, "--face-setting", "x=2", "--face-setting", "y=3"])
+    (_, _, base), (_, of, face) = pose2vid_run._trainings(args, target)
+    assert face[1:] == [*base[1:], "x=2", "y=3"]
+    assert face[0] == "experiment=pose2vid_face"
+    assert plain == face[:-2]
+    assert of == before | {"settings": ["x=2", "y=3"]}
 
 
 def test_damaged_notes_are_told(tmp_path):

@@ -18,7 +18,8 @@ from animate.modules.conditional_gan import LossWeights
 from animate.modules.pose2vid import Pose2Vid
 from animate.networks.pix2pixhd import Pix2PixHD
 from animate.pipelines.posed import Dance, clock
-from animate.pipelines.transfer import check, in_layout_of, plan, transfer, usable
+from animate.pipelines.transfer import check, in_layout_of, plan, transfer
+from animate.pipelines.usable import usable
 
 SIZE, FRAMES = (32, 48), 7
 JOINTS = len(PUPPET_PERSON.points)

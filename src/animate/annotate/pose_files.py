@@ -25,7 +25,7 @@ _SHARE = 2.0
 _OUTSIDE, _TOO_MANY = 0.05, 0.2
 
 
-def read_poses(path: Path, size: Size, frames: int) -> Pose:
+def read_poses(path: Path, size: Size, frames: int, advice: str = "scale them to the clip's size") -> Pose:
     """Read the poses of a clip, made elsewhere.
 
     OpenPose's JSON (a folder, or one file; BODY_25 or COCO-18, with face and hands or without), COCO's
@@ -36,6 +36,7 @@ def read_poses(path: Path, size: Size, frames: int) -> Pose:
         path: the file or folder.
         size: (height, width) of the pictures that the poses are of.
         frames: how many frames the clip has.
+        advice: what to do about poses of larger pictures.
 
     Raises:
         UserError: it cannot be read, has another number of frames, or belongs to larger pictures.
@@ -46,7 +47,7 @@ def read_poses(path: Path, size: Size, frames: int) -> Pose:
         raise UserError(
             f"{path} has poses of {len(pose.points)} frames and the video has {frames}; they must correspond"
         )
-    _check_size(pose, size, path)
+    _check_size(pose, size, path, advice)
     return pose
 
 
@@ -83,7 +84,7 @@ def _from_arrays(path: Path, size: Size) -> Pose:
     raise UserError(f"{path}: no array (N, J, 2 or more) of 25, 18, 17 or 33 points in it, but {shapes}")
 
 
-def _check_size(pose: Pose, size: Size, path: Path) -> None:
+def _check_size(pose: Pose, size: Size, path: Path, advice: str) -> None:
     """Refuse poses of which many lie outside of the pictures: they were found in larger ones."""
     places = pose.points[pose.found]
     outside = (np.abs(places) > 1.0 + 2.0 * _OUTSIDE).any(axis=-1)
@@ -91,5 +92,5 @@ def _check_size(pose: Pose, size: Size, path: Path) -> None:
         width, height = np.ceil(to_pixels(places, size).max(axis=0) + 1).astype(int).tolist()
         raise UserError(
             f"{path}: {outside.mean():.0%} of its points lie outside of {size[1]}x{size[0]} pixels; they are"
-            f" of pictures of at least {width}x{height}: give the right size with --poses-size HxW"
+            f" of pictures of at least {width}x{height}: {advice}"
         )

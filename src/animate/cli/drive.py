@@ -49,8 +49,13 @@ def _add_files(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--overwrite", action="store_true", help="replace an existing output file")
     parser.add_argument("--no-audio", action="store_true", help="leave the driving video's sound out")
-    parser.add_argument("--start", type=natural, default=0, metavar="N", help="first driving frame, from 0")
-    parser.add_argument("--stop", type=natural, metavar="N", help="the driving frame before which to stop")
+    add_range(parser, "driving frame")
+
+
+def add_range(parser: argparse.ArgumentParser, what: str) -> None:
+    """Declare ``--start`` and ``--stop`` of these frames."""
+    parser.add_argument("--start", type=natural, default=0, metavar="N", help=f"first {what}, from 0")
+    parser.add_argument("--stop", type=natural, metavar="N", help=f"the {what} before which to stop")
 
 
 def _add_motion(parser: argparse.ArgumentParser) -> None:

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from animate.cli.drive import natural
+from animate.cli.drive import add_range
 from animate.errors import UserError
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="part of the video: the largest in the middle (default), the person's, or a given one in pixels",
     )
     add_recipe(parser)
-    _add_range(parser)
+    _add_frames(parser)
     _add_poses(parser)
     parser.set_defaults(run=run)
 
@@ -85,9 +85,8 @@ def add_recipe(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_range(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--start", type=natural, default=0, metavar="N", help="first frame, from 0")
-    parser.add_argument("--stop", type=natural, metavar="N", help="the frame before which to stop")
+def _add_frames(parser: argparse.ArgumentParser) -> None:
+    add_range(parser, "frame")
     parser.add_argument(
         "--fps", type=float, metavar="RATE", help="fewer frames per second than the video has"
     )

@@ -69,6 +69,13 @@ def _add_training(parser: argparse.ArgumentParser) -> None:
         "--face", metavar="NAME", help="experiment of a second training, of the face, such as pose2vid_face"
     )
     parser.add_argument(
+        "--face-setting",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="a setting of that training alone; may be repeated",
+    )
+    parser.add_argument(
         "overrides", nargs="*", metavar="KEY=VALUE", help="settings of the trainings, as of animate train"
     )
 
@@ -96,7 +103,9 @@ def _refuse(args: argparse.Namespace) -> None:
         if name not in known:
             near = ", ".join(experiment for experiment in known if experiment.startswith("pose2vid"))
             raise UserError(f"there is no experiment {name}; those of this method: {near}")
-    for override in args.overrides:
+    if args.face_setting and not args.face:
+        raise UserError("--face-setting goes with --face: there is no training of a face")
+    for override in (*args.overrides, *args.face_setting):
         if "=" not in override:
             raise UserError(f"{override}: settings of the training are given as KEY=VALUE")
         if override.lstrip("+").startswith(OWN):
@@ -200,8 +209,9 @@ def _trainings(args: argparse.Namespace, target: PoseSet) -> list[tuple[str, Mad
         ("training", of, [f"experiment={args.experiment}", *common])
     ]
     if args.face:
-        of = {"after": of, "experiment": args.face}
-        trainings.append(("face", of, [f"experiment={args.face}", *common]))
+        own = {"settings": args.face_setting} if args.face_setting else {}
+        of = {"after": of, "experiment": args.face, **own}
+        trainings.append(("face", of, [f"experiment={args.face}", *common, *args.face_setting]))
     return trainings
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-from animate.cli.drive import add_compute, natural
+from animate.cli.drive import add_compute, add_range, natural
 from animate.cli.pose2vid_prepare import size as height_and_width
 
 if TYPE_CHECKING:
@@ -50,8 +50,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help=".mp4, .webm, .gif, or a folder for PNG files",
     )
     parser.add_argument("--overwrite", action="store_true", help="replace existing output files")
-    parser.add_argument("--start", type=natural, default=0, metavar="N", help="first source frame, from 0")
-    parser.add_argument("--stop", type=natural, metavar="N", help="the source frame before which to stop")
+    add_range(parser, "source frame")
     parser.add_argument(
         "--size",
         type=height_and_width,

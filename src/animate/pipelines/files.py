@@ -20,7 +20,7 @@ from animate.pipelines.drive import (
     model_size,
 )
 from animate.pipelines.framing import Box, PasteBack, to_model
-from animate.pipelines.stream import ahead
+from animate.pipelines.stream import ahead, check_range, onward
 from animate.video.decode import FOLDER_FPS, Frame, stream
 from animate.video.encode import VideoWriter
 from animate.video.image import PICTURE_SUFFIXES, resize
@@ -83,8 +83,7 @@ class DriveSettings:
     def __post_init__(self) -> None:
         if not self.relative and (self.adapt_scale or self.best_frame is not None):
             raise UserError("--absolute takes the motion as it is: leave --best-frame and --adapt-scale out")
-        if self.stop is not None and self.stop <= self.start:
-            raise UserError(f"the range from frame {self.start} to {self.stop} is empty; stop must be larger")
+        check_range(self.start, self.stop)
         first, last = self.start, self.stop
         if isinstance(self.best_frame, int) and not first <= self.best_frame < (last or self.best_frame + 1):
             raise UserError(
@@ -259,7 +258,7 @@ def _write(writer: VideoWriter, frames: Iterable[tuple[NDArray[np.uint8], Fracti
     """Write frames at their times, or 1 / fps later where a damaged clock stands still; return how many."""
     count, now = 0, None
     for image, time in frames:
-        now = time if now is None or time > now else now + 1 / fps
+        now = onward(time, now, fps)
         writer.write(image, now)
         count += 1
     return count

@@ -1,4 +1,4 @@
-"""Helpers for streams of frames: batches, and decoding ahead of use."""
+"""Helpers for streams of frames: ranges, times, batches, and decoding ahead of use."""
 
 from __future__ import annotations
 
@@ -7,10 +7,25 @@ from queue import Empty, Full, Queue
 from threading import Event, Thread
 from typing import TYPE_CHECKING, TypeVar
 
+from animate.errors import UserError
+
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator
+    from fractions import Fraction
 
 Item = TypeVar("Item")
+
+
+def check_range(start: int, stop: int | None) -> None:
+    """Raise ``UserError`` when no frame lies between the first and the one before which to stop."""
+    if stop is not None and stop <= start:
+        raise UserError(f"the range from frame {start} to {stop} is empty; stop must be larger")
+
+
+def onward(time: Fraction, before: Fraction | None, fps: Fraction) -> Fraction:
+    """Return the time of a frame; 1 / fps after that of the one before where a damaged clock stands still."""
+    return time if before is None or time > before else before + 1 / fps
+
 
 _POLL = 0.1  # seconds after which a waiting producer looks whether anybody still wants its items
 

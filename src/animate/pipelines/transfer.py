@@ -12,6 +12,7 @@ from animate.errors import UserError
 from animate.layouts import layout_named, translation
 from animate.ops.skeleton import coloured
 from animate.pipelines.drive import BATCH_SIZE, CPU_PIXELS, to_pictures
+from animate.pipelines.usable import FEWEST
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,9 +25,6 @@ if TYPE_CHECKING:
 
     Size = tuple[int, int]
     """(height, width)."""
-
-FEWEST = 4
-"""Joints of the body that have to lie in the picture for a pose to be drawn."""
 
 
 class Made(NamedTuple):
@@ -62,14 +60,6 @@ def plan(good: NDArray[np.bool_], hold: int) -> Plan:
     shown = np.where(last < 0, int(np.argmax(good)), last)
     held = ~good & (last >= 0) & (numbers - last <= hold)
     return Plan(shown, held, ~good & ~held)
-
-
-def usable(pose: Pose) -> NDArray[np.bool_]:
-    """Tell which poses (N,) have enough joints of the body in the picture to be drawn."""
-    detail = layout_named(pose.layout).detail
-    body = [joint for joint in range(pose.found.shape[1]) if joint not in detail]
-    inside = pose.found & (np.abs(pose.points) <= 1.0).all(axis=-1)
-    return np.asarray(inside[:, body].sum(axis=1) >= FEWEST)
 
 
 def check(networks: Pix2PixHD, size: Size) -> None:

@@ -13,8 +13,9 @@ from animate.pipelines.drive import BATCH_SIZE
 from animate.pipelines.files import untracked
 from animate.pipelines.pose_normalisation import NORMALISATIONS, Filmed, normalised
 from animate.pipelines.posed import aspect
-from animate.pipelines.stream import ahead
-from animate.pipelines.transfer import check, in_layout_of, plan, transfer, usable
+from animate.pipelines.stream import ahead, check_range, onward
+from animate.pipelines.transfer import check, in_layout_of, plan, transfer
+from animate.pipelines.usable import usable
 from animate.video.atomic import check_target
 from animate.video.encode import VideoWriter
 from animate.video.grid import tile
@@ -67,8 +68,7 @@ class TransferSettings:
     """Replace existing outputs."""
 
     def __post_init__(self) -> None:
-        if self.stop is not None and self.stop <= self.start:
-            raise UserError(f"the range from frame {self.start} to {self.stop} is empty; stop must be larger")
+        check_range(self.start, self.stop)
 
 
 class Summary(NamedTuple):
@@ -202,7 +202,7 @@ class _Outputs:
 
     def write(self, number: int, made: Made, source: NDArray[np.uint8] | None) -> None:
         """Add a frame to each."""
-        time = self._time(number)
+        self._now = time = onward(self._times[number], self._now, self._fps)
         self._result.write(made.picture, time)
         if source is None:
             return
@@ -212,13 +212,6 @@ class _Outputs:
         self._gif.write(fitted(row, min(GIF_HEIGHT, len(row))), time)
         if number in self._on_sheet:
             self._rows.append(panels)
-
-    def _time(self, number: int) -> Fraction:
-        """Tell when a frame is shown; a damaged clock that stands still goes on by 1 / fps."""
-        time = self._times[number]
-        still = self._now is not None and time <= self._now
-        self._now = self._now + 1 / self._fps if still and self._now is not None else time
-        return self._now
 
     def write_sheet(self) -> None:
         """Write the sheet, when all frames are there."""

@@ -22,13 +22,13 @@ from animate.annotate.protocols import Pose
 from animate.annotate.runner import Annotated
 from animate.annotate.sheet import annotation_sheet
 from animate.errors import UserError
-from animate.layouts import layout_named
 from animate.pipelines.pose_set.background import Replacement, Segmentation
 from animate.pipelines.pose_set.cutting import check_part, part, placed
 from animate.pipelines.pose_set.recipe import MANIFEST, Piece, PoseSet, Recipe
 from animate.pipelines.pose_set.video import CHUNK
 from animate.pipelines.pose_set.work import cut_frames, find_poses
 from animate.pipelines.pose_smoothing import SMOOTHINGS
+from animate.pipelines.usable import FEWEST, joints_inside
 from animate.sidecars import Header, Key, digest, place, sidecars_of, write_sidecar
 from animate.video.image import write_image
 from animate.video.intra import join
@@ -44,8 +44,6 @@ if TYPE_CHECKING:
     from animate.pipelines.pose_set.work import Advance, Cut
 
 SHEET = "contact_sheet.png"
-FEWEST = 4
-"""Joints of the body that have to lie in a frame for its pose to be used."""
 LEAST = 5
 """Frames that a target needs; a useful one has hundreds."""
 PIECES, SHORTEST = 8, 16
@@ -148,7 +146,8 @@ def _work_folder(output: Path, applied: dict[str, Any]) -> Path:
 
 def _given(path: Path, recipe: Recipe, footage: Footage) -> Pose:
     """Read the poses of the frames that are used, in the video's coordinates."""
-    whole = read_poses(path, recipe.poses_size or footage.size, footage.num_frames)
+    advice = "give the right size with --poses-size HxW (of run: --target-poses-size, --source-poses-size)"
+    whole = read_poses(path, recipe.poses_size or footage.size, footage.num_frames, advice)
     used = footage.numbers
     return Pose(whole.layout, whole.points[used], whole.found[used], whole.score[used])
 
@@ -190,11 +189,8 @@ def _described(
 
 def _skipped(pose: Pose, useless: dict[int, str]) -> dict[int, str]:
     """Say of which frames the poses are not used, and why; ``useless`` says it of pictures."""
-    body = [j for j in range(pose.found.shape[1]) if j not in layout_named(pose.layout).detail]
-    inside = pose.found & (np.abs(pose.points) <= 1.0).all(axis=-1)
     reasons: dict[int, str] = {}
-    counts = inside[:, body].sum(axis=1).tolist()
-    for n, seen in enumerate(counts):
+    for n, seen in enumerate(joints_inside(pose).tolist()):
         if useless.get(n) == NOT_DECODED:
             reasons[n] = NOT_DECODED
         elif not pose.found[n].any():

@@ -15,6 +15,7 @@ from animate.annotate.protocols import Pose
 from animate.errors import UserError
 from animate.layouts import layout_named
 from animate.pipelines.framing import Box
+from animate.pipelines.stream import check_range
 from animate.sidecars import Sidecar, sidecars_of
 
 if TYPE_CHECKING:
@@ -98,8 +99,7 @@ class Recipe:
     """Another background; of a target."""
 
     def __post_init__(self) -> None:
-        if self.stop is not None and self.stop <= self.start:
-            raise UserError(f"the range from frame {self.start} to {self.stop} is empty; stop must be larger")
+        check_range(self.start, self.stop)
         if self.fps is not None and not self.fps > 0:
             raise UserError(f"--fps {self.fps:g}: give frames per second above 0")
         if not 0 < self.test_share < 1:
