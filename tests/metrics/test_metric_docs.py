@@ -14,7 +14,7 @@ from animate.metrics.catalogue import NAMES
 from animate.reports.render import DefinitionView, describe
 
 ROOT = Path(__file__).parents[2]
-SETS = ("default", "fast", "full")
+SETS = ("default", "fast", "full", "pose2vid")
 NETWORK = SimpleNamespace(backend="fake 1", size=4)
 
 

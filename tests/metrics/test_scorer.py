@@ -68,6 +68,33 @@ def test_the_previous_frame_of_a_clips_first_is_its_source() -> None:
     assert found == pytest.approx(l1(before, output["target"]).mean().item())
 
 
+def test_other_rows_bring_their_predictions_along() -> None:
+    """Each of them is scored by every metric, and looked at once while it stays the same."""
+    outputs = [clip(name, frames) for name, frames in CLIPS.items()]
+    still = torch.full((3, *SIZE), 0.6)
+    for output in outputs:
+        others = {"half": output["target"] / 2, "still": still.expand_as(output["target"])}
+        output["baselines"] = others
+    points = FakePoints()
+    annotators = Annotators(points={"pose": points}, identity=FakeIdentity())
+    scorer = Scorer([L1(), Identification(0.1), AKD("pose")], annotators, rows=(MODEL, "half", "still"))
+    for output in outputs:
+        scorer.update(output)
+    evaluation = scorer.compute()
+    assert {row: set(found) for row, found in evaluation.rows.items()} == {
+        row: {"l1", "identification", "akd_pose"} for row in (MODEL, "half", "still")
+    }
+    targets = torch.cat([output["target"] for output in outputs]).double()
+    assert evaluation.rows["half"]["l1"].value == pytest.approx((targets / 2).mean().item(), rel=1e-6)
+    assert evaluation.rows["still"]["l1"].value == pytest.approx(
+        (targets - 0.6).abs().mean().item(), rel=1e-6
+    )
+    assert set(evaluation.clips[0].values) == {MODEL, "half", "still"}
+    assert len(points.seen) == 3 * 19 + 5 + 1, (
+        "predictions, targets, halves; a source a clip; one still picture"
+    )
+
+
 @pytest.mark.parametrize("cuts", [(0, 19), (0, 1, 2, 3, 7, 12, 19), (0, 5, 5, 19), tuple(range(20))])
 def test_how_frames_are_cut_into_batches_changes_nothing(cuts) -> None:
     every = joined(*(clip(name, frames) for name, frames in CLIPS.items()))

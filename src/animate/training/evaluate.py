@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hydra.utils import instantiate
-from omegaconf import OmegaConf, open_dict
+from omegaconf import ListConfig, OmegaConf, open_dict
 from pytorch_lightning import seed_everything
 
 from animate import checkpoints, reports
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from animate.data.index import Clip
     from animate.data.module import VideoDataModule
     from animate.metrics import Annotators, Evaluation, MetricSet
+    from animate.training.methods import Size
 
 MAIN = "l1"
 """The metric that is always there: evaluations are told by it, and clips are ranked by it."""
@@ -59,7 +60,7 @@ def evaluate(config: DictConfig) -> float:
     _settle(config, method)
     seed_everything(config.seed, workers=False, verbose=False)
     data: VideoDataModule = instantiate(config.data, _convert_="all")
-    if method.size(config.image_size) is None:
+    if method.size(_asked(config)) is None:
         data.size = data.index.clips("test")[0].size
     annotators = _annotators(config, data)
     chosen = _metrics(config, method, annotators)
@@ -91,16 +92,27 @@ def output_folder(config: DictConfig) -> Path:
 
 def _settle(config: DictConfig, method: Method) -> None:
     """Fill in what the checkpoint decides, and which frames are seen."""
-    for name in ("image_size", "frames"):
-        if config[name] is not None and (type(config[name]) is not int or config[name] < 2):
-            raise UserError(f"{name} must be a whole number of at least 2, or null, not {config[name]!r}")
+    _check_number("frames", config.frames)
+    several = isinstance(config.image_size, ListConfig) and len(config.image_size) == 2
+    for side in config.image_size if several else [config.image_size]:
+        _check_number("image_size", side)
     whole = {"_target_": "animate.data.views.WholeClip", "frames": config.chunk}
     some = {"_target_": "animate.data.views.Reconstruction", "frames": config.frames}
     view = whole if config.frames is None else some
     with open_dict(config):
         config.model = {"networks": method.arguments}  # what data sets ask of a model, the checkpoint knows
-        config.data.image_size = method.size(config.image_size) or config.data.image_size
+        config.data.image_size = method.size(_asked(config)) or config.data.image_size
         config.data.eval_view = view | {"truth": list(method.truth), "layout": method.layout}
+
+
+def _asked(config: DictConfig) -> Size | None:
+    size = config.image_size
+    return (int(size[0]), int(size[1])) if isinstance(size, ListConfig) else size
+
+
+def _check_number(name: str, value: Any) -> None:
+    if value is not None and (type(value) is not int or value < 2):
+        raise UserError(f"{name} must be a whole number of at least 2, or null, not {value!r}")
 
 
 def _annotators(config: DictConfig, data: VideoDataModule) -> Annotators:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import torch
 from typing_extensions import override
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     from animate.training.baselines import Baseline
 
+Size: TypeAlias = "int | tuple[int, int]"
+"""The side of square frames, or (height, width)."""
 _NO_MOTION_LOSS = MotionWeights(0, 0, 0, 0, 0, 0, 0)
 _NO_POSE_LOSS = PoseWeights(0, 0, 0, 0, 0)
 
@@ -62,8 +64,8 @@ class Method(Protocol):
     def baselines(self) -> Mapping[str, Baseline]:
         """Make what it has to beat by the name of its row, to be fitted to training frames."""
 
-    def size(self, asked: int | None) -> int | None:
-        """Return the side of the frames; None where the clips' own will do.
+    def size(self, asked: Size | None) -> Size | None:
+        """Return the size of the frames; None where the clips' own will do.
 
         Raises:
             UserError: the networks cannot take frames of the size that is asked for.
@@ -92,12 +94,14 @@ class _MotionModel:
     def baselines(self) -> Mapping[str, Baseline]:
         return {}
 
-    def size(self, asked: int | None) -> int:
+    def size(self, asked: Size | None) -> int:
         arguments: dict[str, Any] = dict(self._networks.arguments)
         own: int = arguments["image_size"]
         if asked is None:
             return own
         factor = own // arguments["motion_size"]
+        if isinstance(asked, tuple):
+            raise UserError(f"image_size={list(asked)}: this model makes square pictures; give one number")
         if asked % factor:
             raise UserError(f"image_size={asked} must be a multiple of {factor}, as the model is built")
         with torch.device("meta"):  # a model without memory tells whether it can be halved so often
@@ -108,7 +112,7 @@ class _MotionModel:
 class _PoseModel:
     """pose2vid: a clip from its poses."""
 
-    task = "every frame made from its pose"
+    task: str = "every frame made from its pose"
     truth: Sequence[str] = Pose2Vid.TRUTH
     rows: Sequence[str] = ROWS
     keypoints = None
@@ -123,7 +127,7 @@ class _PoseModel:
     def baselines(self) -> Mapping[str, Baseline]:
         return {NEAREST_POSE: NearestPose(self.layout), MEAN_PICTURE: MeanPicture()}
 
-    def size(self, asked: int | None) -> int | None:
+    def size(self, asked: Size | None) -> Size | None:
         return asked
 
 
@@ -137,6 +141,8 @@ class _LabelModel(_PoseModel):
         super().__init__(networks)
         instances = networks.arguments["edges"] or networks.arguments["features"]
         self.truth = ("label", "instance") if instances else ("label",)
+        if networks.encoder is not None:
+            self.task += ", with the features of its instances in the true one"
 
     @override
     def baselines(self) -> Mapping[str, Baseline]:
