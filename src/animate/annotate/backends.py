@@ -9,6 +9,7 @@ not repeat.
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from animate.annotate.dlib import DlibFaces, DlibIdentity, DlibLandmarks
@@ -17,6 +18,8 @@ from animate.annotate.keypoint_rcnn import KeypointRcnn
 from animate.annotate.mask_rcnn import MaskRcnn
 from animate.annotate.mediapipe import MediaPipeLandmarks, MediaPipeMattes, MediaPipePose
 from animate.annotate.puppets import PuppetIdentity, PuppetJoints
+from animate.annotate.u2net import PUBLISHED, SUFFIX, U2NetMattes, of_puppets
+from animate.annotate.u2net import published as published_u2net
 from animate.annotate.yunet import YuNetFaces, YuNetLandmarks
 from animate.errors import UserError
 
@@ -58,7 +61,12 @@ RECOGNISERS: Mapping[str, Callable[..., Recogniser]] = {
     "insightface": InsightIdentity,
     "puppet": PuppetIdentity,
 }
-MATTES: Mapping[str, Callable[..., Matter]] = {"mask_rcnn": MaskRcnn, "mediapipe": MediaPipeMattes}
+MATTES: Mapping[str, Callable[..., Matter]] = {
+    "mask_rcnn": MaskRcnn,
+    "mediapipe": MediaPipeMattes,
+    "puppet": of_puppets,
+    **{name: partial(published_u2net, name) for name in PUBLISHED},
+}
 
 
 def faces(name: str, **options: Any) -> BoxFinder:
@@ -82,7 +90,9 @@ def recogniser(name: str, **options: Any) -> Recogniser:
 
 
 def mattes(name: str, **options: Any) -> Matter:
-    """Make the back-end of this name that cuts figures out."""
+    """Make the back-end of this name that cuts figures out; or of a checkpoint of U²-Net, ``FILE.ckpt``."""
+    if name.endswith(SUFFIX):
+        return U2NetMattes(Path(name), **options)
     return _make("mattes", MATTES, name, options)
 
 

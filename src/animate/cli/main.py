@@ -32,6 +32,7 @@ VERBS = (
     "compare",
     "annotate",
     "crop",
+    "matte",
     "pose2vid",
 )
 

@@ -135,18 +135,19 @@ MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """Of ImageNet's pictures."""
 
 
-def normalised(pictures: Tensor) -> Tensor:
+def normalised(pictures: Tensor, largest: Tensor | None = None) -> Tensor:
     """Make the network's input as published: each picture by its own largest value, then by ImageNet's.
 
     Args:
         pictures: (B, 3, H, W) in [0, 1]. A black one stays black.
+        largest: (B, 1, 1, 1), the largest value of the whole of which ``pictures`` are parts.
 
     Returns:
         (B, 3, H, W) float32 or more.
 
     """
     pictures = at_least_float32(pictures)
-    largest = pictures.amax(dim=(1, 2, 3), keepdim=True)
+    largest = pictures.amax(dim=(1, 2, 3), keepdim=True) if largest is None else largest
     scaled = pictures / torch.where(largest > 0, largest, 1)
     mean, deviation = (scaled.new_tensor(values).view(3, 1, 1) for values in (MEAN, DEVIATION))
     return (scaled - mean) / deviation
