@@ -1,8 +1,9 @@
-"""The notebook runs from top to bottom, with a training of seconds in the place of minutes."""
+"""The notebooks run from top to bottom, with a training of seconds in the place of minutes."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NamedTuple
 
 import nbformat
 import pytest
@@ -11,11 +12,39 @@ from nbclient import NotebookClient
 NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
 
 
+class Expected(NamedTuple):
+    """How a notebook is made quick, and what comes of it."""
+
+    settings: str
+    pictures: int
+    """Shown in it."""
+    experiment: str
+    files: set[str]
+    """In the folder of the run."""
+
+
+EXPECTED = {
+    "01_animate_a_picture": Expected(
+        "MINUTES = 0.05",
+        3,
+        "fomm_quickstart",
+        {"animated.gif", "animated.png", "keypoints.png", "puppets.png"},
+    ),
+    "02_dance": Expected(
+        "MINUTES, FRAMES, SIZE = 0.05, 20, 32",
+        2,
+        "pose2vid_puppets",
+        {"dance.mp4", "dance_grid.mp4", "dance_grid.gif", "dance_grid.png"},
+    ),
+}
+
+
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_notebook(path: Path, tmp_path: Path) -> None:
+    expected = EXPECTED[path.stem]
     notebook = nbformat.read(path, as_version=4)
     settings = next(cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", []))
-    settings.source = "MINUTES = 0.05"
+    settings.source = expected.settings
     NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(tmp_path)}}).execute()
     pictures = [
         output
@@ -23,6 +52,6 @@ def test_notebook(path: Path, tmp_path: Path) -> None:
         for output in cell.get("outputs", [])
         if "image/png" in output.get("data", {})
     ]
-    assert len(pictures) == 3
-    (run,) = (tmp_path / "outputs" / "notebook" / "fomm_quickstart").iterdir()
-    assert {"animated.gif", "animated.png", "keypoints.png", "puppets.png"} <= {p.name for p in run.iterdir()}
+    assert len(pictures) == expected.pictures
+    (run,) = (tmp_path / "outputs" / "notebook" / expected.experiment).iterdir()
+    assert expected.files <= {p.name for p in run.iterdir()}
