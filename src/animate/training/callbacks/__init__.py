@@ -6,9 +6,20 @@ from animate.training.callbacks.checkpoints import Checkpoints
 from animate.training.callbacks.dashboards import Dashboards
 from animate.training.callbacks.ema import EMA
 from animate.training.callbacks.learning_rate import LearningRate
+from animate.training.callbacks.memory import Memory
 from animate.training.callbacks.metrics import Metrics
 from animate.training.callbacks.nan_guard import NanGuard
 from animate.training.callbacks.samples import Samples
 from animate.training.callbacks.throughput import Throughput
 
-__all__ = ["EMA", "Checkpoints", "Dashboards", "LearningRate", "Metrics", "NanGuard", "Samples", "Throughput"]
+__all__ = [
+    "EMA",
+    "Checkpoints",
+    "Dashboards",
+    "LearningRate",
+    "Memory",
+    "Metrics",
+    "NanGuard",
+    "Samples",
+    "Throughput",
+]
