@@ -77,6 +77,12 @@ def test_poses_of_larger_pictures_are_told(tmp_path):
     read_poses(tmp_path / "a.npy", (1440, 1920), 4)
 
 
+def test_poses_left_of_the_pictures_are_told(tmp_path):
+    np.save(tmp_path / "a.npy", values(17) - [900, 0, 0])
+    with pytest.raises(UserError, match=r"outside of 320x240 pixels; they are no pixels of this clip's$"):
+        read_poses(tmp_path / "a.npy", SIZE, 4)
+
+
 def test_a_few_joints_outside_are_fine(tmp_path):
     array = values(17)
     array[:, :2, 0] = -300.0

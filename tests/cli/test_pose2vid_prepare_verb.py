@@ -129,6 +129,13 @@ def test_checking_what_is_no_data_set(tmp_path, capsys):
     assert "no manifest.json in it" in capsys.readouterr().err
 
 
+def test_exchanged_data_sets_are_told(prepared, capsys):
+    assert main(["pose2vid", "check", str(prepared / "dance"), "--source", str(prepared / "me")]) == 2
+    assert "dance was prepared as the source, and is given as the target" in capsys.readouterr().err
+    assert main(["pose2vid", "check", str(prepared / "me"), "--source", str(prepared / "me")]) == 2
+    assert "me was prepared as the target, and is given as the source" in capsys.readouterr().err
+
+
 def test_a_full_disk_is_told_and_the_work_is_kept(videos, tmp_path, animate):
     """Files of more than 20 kB cannot be written; what was done before is there for the next run."""
     command = ["pose2vid", "prepare", "--video", videos / "me.mp4", "--output", tmp_path / "me"]

@@ -90,7 +90,11 @@ def _check_size(pose: Pose, size: Size, path: Path, advice: str) -> None:
     outside = (np.abs(places) > 1.0 + 2.0 * _OUTSIDE).any(axis=-1)
     if len(places) and outside.mean() > _TOO_MANY:
         width, height = np.ceil(to_pixels(places, size).max(axis=0) + 1).astype(int).tolist()
+        larger = width > size[1] or height > size[0]
+        whose = (
+            f"of pictures of at least {width}x{height}: {advice}" if larger else "no pixels of this clip's"
+        )
         raise UserError(
             f"{path}: {outside.mean():.0%} of its points lie outside of {size[1]}x{size[0]} pixels; they are"
-            f" of pictures of at least {width}x{height}: {advice}"
+            f" {whose}"
         )

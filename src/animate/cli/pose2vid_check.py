@@ -44,6 +44,9 @@ def run(args: argparse.Namespace) -> int:
 
     made = PoseSet.load(args.folder)
     source = PoseSet.load(args.source) if args.source else None
+    if source is not None:
+        made.require("target")
+        source.require("source")
     sheet, report_file = args.sheet or args.folder / "check.png", args.json or args.folder / "check.json"
     for target in (sheet, report_file):
         check_target(target, overwrite=True)

@@ -49,7 +49,7 @@ class Person(NamedTuple):
         """
         if _is_prepared(path):
             made = PoseSet.load(path)
-            _check_role(made, "target")
+            made.require("target")
             return cls(made.poses(), made.size)
         dance = Dance.open(path)
         return cls(dance.pose, dance.size)
@@ -115,19 +115,10 @@ def _is_prepared(path: Path) -> bool:
     return (path / MANIFEST).is_file()
 
 
-def _check_role(made: PoseSet, wanted: str) -> None:
-    role = made.recipe.get("role")
-    if role != wanted:
-        raise UserError(
-            f"{made.folder} was prepared as the {role}, and is given as the {wanted}; exchange --source and"
-            f" --target, or prepare it with --role {wanted}"
-        )
-
-
 def _prepared(path: Path) -> Dance:
     """Open what ``animate pose2vid prepare --role source`` made: one clip of all frames."""
     made = PoseSet.load(path)
-    _check_role(made, "source")
+    made.require("source")
     fps = Fraction(made.fps).limit_denominator(1001)
     clip = find_clips(path / made.pieces[0].path).clips[0]
     if (clip.size, clip.num_frames) != (made.size, len(made.numbers)):

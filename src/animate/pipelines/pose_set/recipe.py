@@ -184,6 +184,15 @@ class PoseSet:
         """(W - 1) / (H - 1), for ``pose_normalisation.Filmed``."""
         return (self.size[1] - 1) / (self.size[0] - 1)
 
+    def require(self, role: Literal["target", "source"]) -> None:
+        """Raise ``UserError`` when it was prepared in the other role."""
+        prepared = self.recipe.get("role")
+        if prepared != role:
+            raise UserError(
+                f"{self.folder} was prepared as the {prepared}, and is given as the {role}; exchange --source"
+                f" and --target, or prepare it with --role {role}"
+            )
+
     def poses(self) -> Pose:
         """Read the poses of all N frames from the sidecars; frames that no piece has are not found.
 
