@@ -14,6 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning import Trainer
 
 import drawn_maps
+import drawn_mattes
 from animate.metrics.catalogue import NAMES, build
 from animate.training import main
 from animate.training.conf import conf_folder
@@ -26,6 +27,7 @@ VARIANTS = [
     ["perceptual=random", "debug=fast", "data=videos"],
     ["model=pose2vid", "data=one_puppet"],
     ["model=pix2pixhd", "data=label_maps"],
+    ["model=matting", "data=matte_folder", "perceptual=null"],
 ]
 # From the reference's YAML files: batch, repeats, epochs, milestones, checkpoint every n, generator_gan,
 # spectral norm, discriminator sees keypoints, id_sampling, learning rate of the keypoint detector.
@@ -65,15 +67,24 @@ SMALL = {name: ["data.image_size=64", *NARROW] for name in REFERENCE} | {
         *("model.networks.width=8", "model.networks.depth=1", "model.networks.blocks=1"),
         *("model.discriminator.width=4", "model.discriminator.scales=1"),
         *(("+model.networks.enhancer_blocks=1",) if name == "pose2vid_local" else ()),
-        *(("model.networks.face_width=4", "model.networks.face_side=32") if name == "pose2vid_face" else ()),
+        *(
+            ("model.networks.face_width=4", "model.networks.face_side=32")
+            if name in ("pose2vid_face", "pose2vid_enhance")
+            else ()
+        ),
     ]
-    for name in ("pose2vid", "pose2vid_local", "pose2vid_face")
+    for name in ("pose2vid", "pose2vid_local", "pose2vid_face", "pose2vid_enhance")
 }
 SMALL["pix2pixhd_labels"] = [
     *("data.image_size=[32,48]", "perceptual=random", "data.root=maps", "model.discriminator.width=4"),
     *("model.networks.width=8", "model.networks.depth=1", "model.networks.blocks=1"),
     *("+model.networks.encoder_width=4", "+model.networks.encoder_depth=1"),
 ]
+
+SMALL |= {
+    "matte_puppets": ["data.image_size=32", "model.networks.width=4"],
+    "matte_duts": ["data.root=mattes", "data.image_size=32", "data.batch_size=3", "model.networks.width=4"],
+}
 
 
 def composed(config_name: str, *overrides: str) -> DictConfig:
@@ -205,6 +216,8 @@ def test_an_experiment_runs_for_a_step(experiment, tmp_path, monkeypatch) -> Non
     data = ["data=videos", f"data.root={gif_folder(Path('gifs'))}"] if experiment in REFERENCE else []
     if experiment == "pix2pixhd_labels":
         drawn_maps.write(Path("maps"))
+    if experiment == "matte_duts":
+        drawn_mattes.write(Path("mattes"))
     main(
         [
             f"experiment={experiment}",

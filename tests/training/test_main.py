@@ -204,6 +204,17 @@ def test_a_loss_that_is_not_a_number_stops_with_the_clips(capfd) -> None:
     assert "clip0.gif" in line or "clip1.gif" in line
 
 
+def test_a_feature_network_without_a_weight_is_not_fetched(monkeypatch, capfd) -> None:
+    def fetch(name):
+        raise UserError(f"{name} is out of reach")
+
+    monkeypatch.setattr("animate.checkpoints.weights.fetch", fetch)
+    downloaded = [entry for entry in TINY if entry != "perceptual=random"] + ["perceptual=vgg19"]
+    main([*downloaded, "model.loss_weights.perceptual=0", "trainer.fast_dev_run=true"])
+    capfd.readouterr()
+    assert "vgg19 is out of reach" in refused(capfd, *downloaded)
+
+
 def test_too_many_broken_clips_are_one_line(capfd) -> None:
     for number in range(2):
         Path(f"data/train/clip{number}.gif").write_bytes(b"GIF89a but no more")

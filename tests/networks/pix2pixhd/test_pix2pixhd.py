@@ -153,7 +153,7 @@ def test_the_published_face_generator_has_six_inputs():
     assert face.head.weight.shape == (3, 64, 7, 7)
 
 
-@pytest.mark.parametrize("norm", ["instance", "batch"])
+@pytest.mark.parametrize("norm", ["instance", "batch", "spectral"])
 def test_the_discriminator_judges_every_scale(norm):
     discriminator = MultiscaleDiscriminator(3, frames=2, width=4, layers=2, scales=3, norm=norm)
     label, pictures = torch.rand(2, 6, 64, 64), torch.rand(2, 6, 64, 64)
@@ -174,6 +174,25 @@ def test_channels_are_bounded_and_norms_stand_between_first_and_last():
     assert [block.conv.out_channels for block in scale.blocks] == [64, 128, 256, 512, 512, 512]
     assert [block.conv.stride[0] for block in scale.blocks] == [2, 2, 2, 2, 2, 1]
     assert [block.norm is None for block in scale.blocks] == [True] + [False] * 5
+
+
+def test_spectral_norm_divides_every_weight_by_its_largest_singular_value_and_leaves_features_alone():
+    torch.manual_seed(0)
+    discriminator = MultiscaleDiscriminator(2, width=4, layers=2, scales=2, norm="spectral").double()
+    label, picture = torch.rand(2, 2, 24, 32).double(), torch.rand(2, 3, 24, 32).double()
+    with torch.no_grad():
+        for _ in range(300):  # each pass in training takes one step towards the singular vectors
+            discriminator(label, picture)
+        judgements = discriminator.eval()(label, picture)
+        x = torch.cat([label, 2 * picture - 1], dim=1)
+        for scale, judged in zip(discriminator.scales, judgements, strict=True):
+            y = x
+            for conv in (*(block.conv for block in scale.blocks), scale.head):
+                largest = torch.linalg.svdvals(conv.weight.flatten(1))[0]
+                y = F.conv2d(y, conv.weight / largest, conv.bias, conv.stride, padding=2)
+                y = y if conv is scale.head else F.leaky_relu(y, 0.2)
+            torch.testing.assert_close(judged.score, y, rtol=1e-4, atol=1e-6)
+            x = F.avg_pool2d(x, 3, 2, padding=1, count_include_pad=False)
 
 
 @pytest.mark.parametrize(
