@@ -17,6 +17,7 @@ from animate.checkpoints.keys import printable
 from animate.errors import UserError
 from animate.layouts import LAYOUTS
 from animate.networks.fomm import Discriminator, FirstOrderModel
+from animate.networks.inpainting import BackgroundInpainter, GlobalLocalDiscriminator
 from animate.networks.pix2pixhd import MultiscaleDiscriminator, Pix2PixHD
 from animate.networks.pix2pixhd.regions import REGIONS
 from animate.networks.u2net import U2NetMatting
@@ -62,6 +63,24 @@ class Real:
 
     def __str__(self) -> str:
         return f"a number from {self.low} to {self.high}"
+
+
+@dataclass(frozen=True, slots=True)
+class Wholes:
+    """A list of up to ``most`` whole numbers, at least one, each from ``low`` to ``high``."""
+
+    low: int
+    high: int
+    most: int
+
+    def accepts(self, value: object) -> bool:
+        """Tell whether the value is such a list."""
+        if not isinstance(value, list | tuple) or not 1 <= len(value) <= self.most:
+            return False
+        return all(Whole(self.low, self.high).accepts(each) for each in value)
+
+    def __str__(self) -> str:
+        return f"a list of 1 to {self.most} whole numbers from {self.low} to {self.high}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +227,25 @@ ARCHITECTURES: Mapping[str, Architecture] = {
                 "layers": _DEPTH,
                 "scales": Whole(1, 8),
                 "norm": OneOf(("instance", "batch", "spectral")),
+            },
+        ),
+    ),
+    "inpainting": Architecture(
+        networks=Part(
+            BackgroundInpainter,
+            {
+                "layout": OneOf(("impersonator", "ipercore")),
+                "filters": Wholes(1, 4096, 8),
+                "blocks": Whole(0, 64),
+                "image_size": Whole(16, 4096),
+            },
+        ),
+        discriminator=Part(
+            GlobalLocalDiscriminator,
+            {
+                "width": Whole(1, 512),
+                "layers": _DEPTH,
+                "local_side": Real(0.05, 1.0),
             },
         ),
     ),

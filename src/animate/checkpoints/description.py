@@ -119,6 +119,10 @@ def _what_it_is(checkpoint: Mapping[str, Any], path: Path) -> str:
     if {"generator", "kp_detector"} <= keys:
         files = f"--config CONFIG.yaml --checkpoint {shlex.quote(str(path))} --output NEW.ckpt"
         return f"is a published First Order Motion Model checkpoint; run: animate convert fomm {files}"
+    for part, layout in (("bg_model", "impersonator"), ("bg_net", "ipercore")):
+        if any(key.removeprefix("module.").startswith(f"{part}.") for key in keys):
+            files = f"--checkpoint {shlex.quote(str(path))} --output NEW.ckpt"
+            return f"holds a published background network; run: animate convert {layout} {files}"
     if any(key.removeprefix("module.") == "model.1.weight" for key in keys):
         files = f"--checkpoint {shlex.quote(str(path))} --output NEW.ckpt"
         return f"looks like a published pix2pixHD generator; run: animate convert pix2pixhd {files}"

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from animate.networks.fomm import FirstOrderModel
+    from animate.networks.inpainting import BackgroundInpainter
     from animate.networks.pix2pixhd import Pix2PixHD
     from animate.networks.u2net import U2NetMatting
 
@@ -34,6 +35,10 @@ def load(
 def load(
     path: str | Path, device: str | torch.device = "cpu", *, method: Literal["u2net"]
 ) -> U2NetMatting: ...
+@overload
+def load(
+    path: str | Path, device: str | torch.device = "cpu", *, method: Literal["inpainting"]
+) -> BackgroundInpainter: ...
 @overload
 def load(path: str | Path, device: str | torch.device = "cpu") -> nn.Module: ...
 def load(path: str | Path, device: str | torch.device = "cpu", *, method: str | None = None) -> nn.Module:

@@ -22,6 +22,7 @@ def add_parser(subparsers: SubParsers) -> None:
     _add_fomm(sources)
     _add_pix2pixhd(sources)
     _add_u2net(sources)
+    _add_backgrounds(sources)
 
 
 def _add_fomm(sources: SubParsers) -> None:
@@ -83,6 +84,30 @@ def _add_u2net(sources: SubParsers) -> None:
     parser.set_defaults(run=run_u2net)
 
 
+def _add_backgrounds(sources: SubParsers) -> None:
+    for layout, help_text, example in (
+        ("impersonator", "background network of Impersonator", "net_epoch_30_id_G.pth"),
+        ("ipercore", "background network of iPERCore", "AttLWB-SPADE_id_G_2020-05-18.pth"),
+    ):
+        parser = sources.add_parser(
+            layout,
+            help=f"{help_text} ({example})",
+            description=f"Convert the {help_text}, whatever else its file holds.",
+        )
+        parser.add_argument(
+            "--checkpoint", type=Path, required=True, metavar="FILE", help=f"such as {example}"
+        )
+        parser.add_argument(
+            "--image-size",
+            type=int,
+            default=256,
+            metavar="SIDE",
+            help="side of the pictures that the weights were made for (default 256)",
+        )
+        _add_common(parser)
+        parser.set_defaults(run=run_background, layout=layout)
+
+
 def _add_common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--output", type=Path, required=True, metavar="CKPT", help="where to write")
     parser.add_argument(
@@ -120,6 +145,23 @@ def run_u2net(args: argparse.Namespace) -> int:
         u2net.convert(
             args.checkpoint,
             args.output,
+            image_size=args.image_size,
+            allow_pickle=args.allow_pickle,
+            overwrite=args.overwrite,
+        )
+    )
+    return 0
+
+
+def run_background(args: argparse.Namespace) -> int:
+    """Convert and tell what was converted, and what was left out."""
+    from animate.checkpoints.convert import inpainting
+
+    print(
+        inpainting.convert(
+            args.checkpoint,
+            args.output,
+            args.layout,
             image_size=args.image_size,
             allow_pickle=args.allow_pickle,
             overwrite=args.overwrite,

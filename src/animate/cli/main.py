@@ -29,6 +29,7 @@ VERBS = (
     "reconstruct",
     "evaluate",
     "convert",
+    "export",
     "compare",
     "annotate",
     "crop",
@@ -93,7 +94,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (MemoryError, RuntimeError) as error:
         if not _out_of_memory(error):
             raise
-        return _fail("out of memory: use a smaller --batch-size, or --device cpu")
+        return _fail("out of memory: use a smaller --size or --batch-size, or --device cpu")
     return code
 
 
