@@ -112,6 +112,18 @@ def prepared() -> Path:
     return Path("me")
 
 
+def test_frames_have_the_size_of_the_training_while_the_checkpoint_lies_in_its_run(prepared) -> None:
+    own = [checkpoint(skeleton="puppet_person"), "data=videos", f"data.root={prepared}", "frames=2"]
+    assert evaluated(*own).provenance["crop"] == "whole frames, stretched to 64x64"
+    run = Path("outputs/pose2vid/run")
+    (run / "checkpoints").mkdir(parents=True)
+    (run / "config.yaml").write_text("data: {image_size: [32, 48]}")
+    shutil.move("tiny.ckpt", run / "checkpoints" / "last.ckpt")
+    own[0] = f"checkpoint={run / 'checkpoints' / 'last.ckpt'}"
+    assert evaluated(*own).provenance["crop"] == "whole frames, stretched to 48x32"
+    assert evaluated(*own, "image_size=32").provenance["crop"] == "whole frames, stretched to 32x32"
+
+
 @pytest.mark.slow
 def test_two_processes_and_one_give_the_same_numbers(prepared) -> None:
     own = [checkpoint(skeleton="coco18", previous=True), "data=videos", f"data.root={prepared}", "chunk=2"]

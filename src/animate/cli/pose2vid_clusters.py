@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from animate.cli.pose2vid_prepare import size as height_and_width
-from animate.cli.pose2vid_transfer import trained_size
 from animate.errors import UserError
 
 if TYPE_CHECKING:
@@ -48,6 +47,7 @@ def run(args: argparse.Namespace) -> int:
     from animate.cli.console import terminable, track
     from animate.data.label_maps import LabelMapIndex
     from animate.pipelines.device import resolve
+    from animate.training.resume import trained_size
     from animate.video.atomic import check_target
 
     check_target(args.output, args.overwrite)

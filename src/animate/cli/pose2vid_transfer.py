@@ -131,6 +131,7 @@ def dance(
     from animate.pipelines.posed import Dance, Person
     from animate.pipelines.transfer import suitable_batch_size
     from animate.pipelines.transfer_files import transfer_file
+    from animate.training.resume import trained_size
 
     person, source = Person.open(clips[0]), Dance.open(clips[1])
     networks = checkpoints.load(checkpoint, resolve(args.device), method="pix2pixhd")
@@ -151,17 +152,3 @@ def told(output: Path, summary: Summary, seconds: float) -> str:
     if summary.marked:
         text += f"; {summary.marked} have a red rim, as no pose was found for longer"
     return text
-
-
-def trained_size(checkpoint: Path) -> tuple[int, int] | None:
-    """Find the (height, width) of training where a checkpoint still lies in its run's folder."""
-    from animate.training.resume import stored_config
-
-    folder = checkpoint.resolve().parent
-    data = stored_config(folder.parent).get("data") if folder.name == "checkpoints" else None
-    size = data.get("image_size") if isinstance(data, dict) else None
-    if isinstance(size, int):
-        return size, size
-    if isinstance(size, list) and len(size) == 2:
-        return int(size[0]), int(size[1])
-    return None

@@ -26,6 +26,7 @@ from animate.training.annotators import make_annotators, make_networks
 from animate.training.callbacks.scoring import Scoring
 from animate.training.methods import Method, method_of
 from animate.training.provenance import provenance
+from animate.training.resume import trained_size
 from animate.training.run import build_trainer, check_settings
 from animate.video.results import check_folder, results_folder
 
@@ -60,7 +61,7 @@ def evaluate(config: DictConfig) -> float:
     _settle(config, method)
     seed_everything(config.seed, workers=False, verbose=False)
     data: VideoDataModule = instantiate(config.data, _convert_="all")
-    if method.size(_asked(config)) is None:
+    if _size(config, method) is None:
         data.size = data.index.clips("test")[0].size
     annotators = _annotators(config, data)
     chosen = _metrics(config, method, annotators)
@@ -101,13 +102,15 @@ def _settle(config: DictConfig, method: Method) -> None:
     view = whole if config.frames is None else some
     with open_dict(config):
         config.model = {"networks": method.arguments}  # what data sets ask of a model, the checkpoint knows
-        config.data.image_size = method.size(_asked(config)) or config.data.image_size
+        config.data.image_size = _size(config, method) or config.data.image_size
         config.data.eval_view = view | {"truth": list(method.truth), "layout": method.layout}
 
 
-def _asked(config: DictConfig) -> Size | None:
-    size = config.image_size
-    return (int(size[0]), int(size[1])) if isinstance(size, ListConfig) else size
+def _size(config: DictConfig, method: Method) -> Size | None:
+    """Return the size of the frames: what is asked for, else the model's or its training's, if known."""
+    asked = config.image_size
+    size = (int(asked[0]), int(asked[1])) if isinstance(asked, ListConfig) else asked
+    return method.size(size) or trained_size(Path(config.checkpoint))
 
 
 def _check_number(name: str, value: Any) -> None:

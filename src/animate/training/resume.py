@@ -100,6 +100,18 @@ def stored_config(folder: Path) -> dict[str, Any]:
     return {str(key): value for key, value in stored.items()} if isinstance(stored, dict) else {}
 
 
+def trained_size(checkpoint: Path) -> tuple[int, int] | None:
+    """Find the (height, width) of training where a checkpoint still lies in its run's folder."""
+    folder = checkpoint.resolve().parent
+    data = stored_config(folder.parent).get("data") if folder.name == "checkpoints" else None
+    size = data.get("image_size") if isinstance(data, dict) else None
+    if isinstance(size, int):
+        return size, size
+    if isinstance(size, list) and len(size) == 2:
+        return int(size[0]), int(size[1])
+    return None
+
+
 def differences(before: dict[str, Any], now: DictConfig) -> list[str]:
     """``key: before -> now`` for every setting that is not what the run began with."""
     old, new = _flat(before), _flat(OmegaConf.to_container(now, resolve=True))
