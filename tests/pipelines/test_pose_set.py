@@ -303,6 +303,15 @@ def test_what_cannot_be_is_told_before_anything_is_there(media, tmp_path, name):
     assert not [path for path in tmp_path.iterdir() if path.suffix != ".npy"]
 
 
+def test_nothing_is_left_of_what_cannot_be_begun(tmp_path):
+    write_image(tmp_path / "1.png", picture(1))
+    (tmp_path / "1.png").write_bytes((tmp_path / "1.png").read_bytes()[:300])
+    recipe = Recipe(size=(32, 32), backend="known")
+    with pytest.raises(UserError, match=r"1\.png is damaged"):
+        prepare(Footage.open(tmp_path / "1.png", recipe), tmp_path / "set", recipe)
+    assert [path.name for path in tmp_path.iterdir()] == ["1.png"]
+
+
 def test_a_damaged_data_set_is_told(target, tmp_path):
     with pytest.raises(UserError, match=r"no manifest\.json.*animate pose2vid prepare"):
         PoseSet.load(tmp_path)

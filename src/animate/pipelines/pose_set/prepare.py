@@ -101,8 +101,9 @@ def prepare(
             _write_clips(made, cut, _usable(pose, made.skipped), folder)
             made.write(folder)
             write_image(folder / SHEET, _sheet(made, folder))
-    except UnusableError:
-        shutil.rmtree(work)
+    except UserError as error:
+        if isinstance(error, UnusableError) or _is_empty(work):
+            shutil.rmtree(work)
         raise
     shutil.rmtree(work)
     return replace(made, folder=output)
@@ -142,6 +143,11 @@ def _work_folder(output: Path, applied: dict[str, Any]) -> Path:
             folder.mkdir(parents=True)
         told.write_text(text, "utf-8")
     return work
+
+
+def _is_empty(work: Path) -> bool:
+    """Tell whether no piece of work is done."""
+    return not any(any((work / part).iterdir()) for part in ("poses", "frames"))
 
 
 def _given(path: Path, recipe: Recipe, footage: Footage) -> Pose:
