@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
+from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
-from hydra.utils import instantiate
+from hydra.utils import get_class, instantiate
 from omegaconf import DictConfig, OmegaConf, open_dict
 from pytorch_lightning import LightningDataModule, LightningModule, Trainer, seed_everything
 from pytorch_lightning.strategies.launchers.subprocess_script import _SubprocessScriptLauncher
@@ -166,11 +167,16 @@ def _fit_and_test(config: DictConfig, folder: Path, resumed: resume.Resumed | No
 
 
 def build_module(config: DictConfig) -> LightningModule:
-    """Return the module of the config; a feature network without a weight is not even built or downloaded."""
-    idle = OmegaConf.select(config, "model.loss_weights.perceptual") == 0
-    module: LightningModule = instantiate(
-        config.model, _convert_="all", **({"perceptual": None} if idle else {})
-    )
+    """Return the module of the config; a feature network without a weight is not even built or downloaded.
+
+    The group ``perceptual`` is always there; a method that takes none goes without.
+    """
+    model = config.model
+    if "perceptual" not in signature(get_class(model._target_)).parameters:
+        model = OmegaConf.masked_copy(model, [key for key in model if key != "perceptual"])
+        model._set_parent(config)
+    idle = OmegaConf.select(model, "loss_weights.perceptual") == 0
+    module: LightningModule = instantiate(model, _convert_="all", **({"perceptual": None} if idle else {}))
     return module
 
 
