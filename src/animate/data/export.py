@@ -34,8 +34,8 @@ def export(
     """Write the clips of an index as ``output/SPLIT/NAME`` with sidecars and a contact sheet.
 
     A sidecar ``NAME.truth.drawn.npz`` holds ``points`` (N, J, 2) float32 in [-1, 1], ``visible`` (N, J) bool
-    and ``identity`` () int64; another, ``NAME.mattes.drawn.npz``, the mattes. The folder appears when
-    everything is written.
+    and ``identity`` () int64; another, ``NAME.mattes.drawn.npz``, the mattes, where they are
+    known. The folder appears when everything is written.
 
     Args:
         index: Where the clips come from.
@@ -74,7 +74,8 @@ def write_clip(clip: Clip, folder: Path, size: tuple[int, int], suffix: str) -> 
             for image in reader.frames(range(start, min(start + _CHUNK, clip.num_frames)), size):
                 writer.write(image)
     _write_truth(clip, reader, target, size)
-    _write_mattes(clip, reader, target, size)
+    if "person_mask" in reader.truth([0], size):
+        _write_mattes(clip, reader, target, size)
 
 
 def _write_truth(clip: Clip, reader: ClipReader, target: Path, size: tuple[int, int]) -> None:
