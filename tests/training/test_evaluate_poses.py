@@ -94,7 +94,7 @@ def test_baselines_are_rows_with_every_metric() -> None:
 
 def pose_distance(pictures: np.ndarray, targets: np.ndarray) -> tuple[float, float]:
     """The share of joints missed, and the distance in pixels of those in both: means over frames."""
-    back_end = backends.poses("puppet")
+    back_end = backends.poses("puppet_person")
     (p, there), (y, wanted) = ((f.points, f.found) for f in (back_end(pictures), back_end(targets)))
     both = there & wanted
     lengths = np.linalg.norm((p - y) / 2 * (SIDE - 1), axis=-1)
@@ -122,6 +122,9 @@ def test_frames_have_the_size_of_the_training_while_the_checkpoint_lies_in_its_r
     own[0] = f"checkpoint={run / 'checkpoints' / 'last.ckpt'}"
     assert evaluated(*own).provenance["crop"] == "whole frames, stretched to 48x32"
     assert evaluated(*own, "image_size=32").provenance["crop"] == "whole frames, stretched to 32x32"
+    (run / "config.yaml").write_text("data: {image_size: 48}")
+    drawn = [own[0], *(setting for setting in DRAWN if "size" not in setting), "frames=2"]
+    assert evaluated(*drawn).provenance["crop"] == "whole frames, stretched to 48x48"
 
 
 @pytest.mark.slow
@@ -183,6 +186,12 @@ def opened(split: str) -> np.ndarray:
 
     paths = sorted(Path(f"maps/{split}_img").iterdir())
     return np.stack([np.asarray(Image.open(path), float) for path in paths])
+
+
+def test_puppets_of_another_shape_are_refused(capfd) -> None:
+    drawn = [checkpoint(skeleton="puppet_person"), *DRAWN, "image_size=[32,48]", *ON_CPU]
+    expected = "data.index.size must be a whole number, not [32, 48]"
+    assert expected in refused(capfd, *drawn, run=evaluate_main)
 
 
 def test_a_map_with_a_class_that_the_checkpoint_does_not_know_is_refused(capfd) -> None:

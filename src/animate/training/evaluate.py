@@ -59,6 +59,7 @@ def evaluate(config: DictConfig) -> float:
     target = output_folder(config)
     method = method_of(checkpoints.load(config.checkpoint))
     _settle(config, method)
+    check_settings(config)  # the data may not take what the checkpoint decides
     seed_everything(config.seed, workers=False, verbose=False)
     data: VideoDataModule = instantiate(config.data, _convert_="all")
     if _size(config, method) is None:
@@ -102,7 +103,10 @@ def _settle(config: DictConfig, method: Method) -> None:
     view = whole if config.frames is None else some
     with open_dict(config):
         config.model = {"networks": method.arguments}  # what data sets ask of a model, the checkpoint knows
-        config.data.image_size = _size(config, method) or config.data.image_size
+        size = _size(config, method)
+        if isinstance(size, tuple):  # puppets take a side only
+            size = size[0] if size[0] == size[1] else list(size)
+        config.data.image_size = size or config.data.image_size
         config.data.eval_view = view | {"truth": list(method.truth), "layout": method.layout}
 
 
@@ -119,10 +123,15 @@ def _check_number(name: str, value: Any) -> None:
 
 
 def _annotators(config: DictConfig, data: VideoDataModule) -> Annotators:
-    """Make the back-ends; puppets are read by their own unless others are named."""
+    """Make the back-ends; puppets are read by their own unless others are named.
+
+    Where all are of one kind, joints of that kind are looked for, whichever a picture looks like.
+    """
     if isinstance(data.index, PuppetIndex):
-        for task in ("puppet", "identity"):
-            config.annotate[task] = config.annotate[task] or "puppet"
+        kinds = data.index.kinds
+        joints = f"puppet_{kinds[0]}" if len(kinds) == 1 else "puppet"
+        config.annotate.puppet = config.annotate.puppet or joints
+        config.annotate.identity = config.annotate.identity or "puppet"
     return make_annotators(**config.annotate)
 
 

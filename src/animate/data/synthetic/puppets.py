@@ -265,6 +265,11 @@ class PuppetIndex:
         self.problems: Sequence[str] = ()
 
     @property
+    def kinds(self) -> tuple[str, ...]:
+        """Which kinds of figures there are."""
+        return tuple(kind.name for kind in self._kinds)
+
+    @property
     def joints(self) -> tuple[str, ...]:
         """What the points of the truth are, each ``kind.joint``."""
         return tuple(f"{kind.name}.{joint}" for kind in self._kinds for joint in kind.joints)
