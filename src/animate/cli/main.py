@@ -34,6 +34,7 @@ VERBS = (
     "annotate",
     "crop",
     "matte",
+    "inpaint",
     "pose2vid",
 )
 

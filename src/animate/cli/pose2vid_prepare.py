@@ -75,7 +75,7 @@ def add_recipe(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--segment",
         metavar="NAME",
-        help="replace the target's background: what cuts the person out (mask_rcnn, mediapipe), or sidecar:"
+        help="replace the target's background: what cuts the person out (such as mask_rcnn), or sidecar:"
         " mattes that lie with the video",
     )
     parser.add_argument(
