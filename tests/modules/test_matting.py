@@ -175,4 +175,4 @@ def test_it_learns_and_logs(networks, tmp_path):
     logged = trainer.callback_metrics
     assert logged["val/iou"] > 0.45
     assert logged["val/max_f"] > 0.5
-    assert logged["train/loss"] < 6
+    assert logged["train/loss"] < 8  # from about 10

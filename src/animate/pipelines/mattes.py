@@ -169,7 +169,7 @@ def _video(matter: Matter, path: Path, output: Path, settings: MatteSettings, tr
     ):
         now: Fraction | None = None
         every = cuts(matter, frames, float(fps), settings)
-        for cut in track(every, f"cutting out {path.name}", info and info.num_frames):
+        for cut in track(every, f"cutting out {path.name}", None if info is None else info.num_frames):
             now = cut.time if now is None or cut.time > now else now + 1 / fps
             mattes.write(grey(cut.matte), now)
             shown.write(over_backdrop(cut.image, cut.matte), now)

@@ -150,8 +150,17 @@ class _LabelModel(_PoseModel):
 
 
 def method_of(networks: nn.Module) -> Method:
-    """Tell how networks are scored."""
+    """Tell how networks are scored.
+
+    Raises:
+        UserError: they make no frames of clips.
+
+    """
     if isinstance(networks, FirstOrderModel):
         return _MotionModel(networks)
-    assert isinstance(networks, Pix2PixHD)
+    if not isinstance(networks, Pix2PixHD):
+        raise UserError(
+            f"evaluation is for models that make the frames of clips, which {type(networks).__name__} does "
+            "not; train.py scores the test split with test=true"
+        )
     return _PoseModel(networks) if networks.layout else _LabelModel(networks)

@@ -73,7 +73,8 @@ class ResidualU(nn.Module):
         for decode in self.decoder:
             skip = skips.pop()
             y = decode(torch.cat([enlarge(y, skip), skip], dim=1))
-        return y + first
+        result: Tensor = y + first
+        return result
 
 
 def halve(x: Tensor) -> Tensor:
