@@ -127,6 +127,19 @@ def test_a_run_folder_holds_what_belongs_in_it() -> None:
     assert min(scores) == pytest.approx(saved["callbacks"]["Checkpoints"]["best"])
 
 
+def test_channels_last_is_the_same_training() -> None:
+    main([*TINY, "experiment_name=first"])
+    main([*TINY, "experiment_name=last", "channels_last=true"])
+    first, last = runs()
+    losses = [[float(row["train/loss"]) for row in rows(run) if row["train/loss"]] for run in (first, last)]
+    assert len(losses[0]) == 3
+    assert losses[1] == pytest.approx(losses[0], rel=1e-4)
+    saved = torch.load(last / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
+    kernels = [value for value in saved.values() if value.dim() == 4 and min(value.shape[1:]) > 1]
+    assert kernels
+    assert all(value.is_contiguous(memory_format=torch.channels_last) for value in kernels)
+
+
 def test_checkpoints_describe_themselves_and_hold_the_averaged_weights() -> None:
     main([*TINY, "callbacks=ema", "callbacks.ema.decay=0.5"])
     path = runs()[0] / "checkpoints" / "last.ckpt"

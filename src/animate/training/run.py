@@ -150,6 +150,8 @@ def _fit_and_test(config: DictConfig, folder: Path, resumed: resume.Resumed | No
     module = build_module(config)
     if config.init_from:
         log.info("%s", checkpoints.initialise(cast("Trained", module), config.init_from))
+    if config.channels_last:
+        module.to(memory_format=torch.channels_last)  # what convolutions make follows their weights
     interruption = Interruption()
     dashboards = Dashboards(cast("dict[str, Any]", OmegaConf.to_container(config, resolve=True)))
     trainer = build_trainer(
