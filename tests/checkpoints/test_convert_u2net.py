@@ -11,6 +11,7 @@ import torch
 from animate import checkpoints
 from animate.checkpoints.convert import u2net
 from animate.checkpoints.convert.published import names
+from animate.cli import main
 from animate.errors import UserError
 from animate.networks.u2net import U2Net
 
@@ -136,3 +137,17 @@ def test_loading_a_published_file_tells_how_to_convert_it(tmp_path):
     torch.save(published()[1], tmp_path / "u2netp.pth")
     with pytest.raises(UserError, match="animate convert u2net --checkpoint"):
         checkpoints.load(Path(tmp_path / "u2netp.pth"))
+
+
+def test_as_it_is_typed(tmp_path, capsys):
+    network, state = published()
+    torch.save(state, tmp_path / "u2netp ü.pth")
+    output = tmp_path / "u2netp.ckpt"
+    command = ["convert", "u2net", "--checkpoint", str(tmp_path / "u2netp ü.pth"), "--output", str(output)]
+    assert main([*command, "--image-size", "64"]) == 0
+    assert "u2netp of width 8 for 64 px" in capsys.readouterr().out
+    assert torch.equal(checkpoints.load(output).matting.fuse.weight, network.fuse.weight)
+    assert main(command) == 2
+    said = capsys.readouterr().err
+    assert "--overwrite" in said
+    assert said.count("\n") == 1
