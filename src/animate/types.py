@@ -50,6 +50,8 @@ class Batch(TypedDict):
     """(B, T, 1, H, W) float32 in [0, 1], 1 on the figure."""
     background: NotRequired[Tensor]
     """(B, T, 3, H, W) float32 in [0, 1]: the same frames without the figure."""
+    hole_mask: NotRequired[Tensor]
+    """(B, T, 1, H, W) float32, 1 in the hole that is to be filled and 0 around it."""
     identity: NotRequired[Tensor]
     """(B,) int64: which subject this is."""
     label: NotRequired[Tensor]

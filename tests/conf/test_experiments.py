@@ -27,6 +27,8 @@ VARIANTS = [
     ["perceptual=random", "debug=fast", "data=videos"],
     ["model=pose2vid", "data=one_puppet"],
     ["model=pix2pixhd", "data=label_maps"],
+    ["model=inpainting", "data=inpainting"],
+    ["model=inpainting", "data=inpainting_puppets"],
     ["experiment=matte_duts", "data=matte_folder"],
 ]
 # From the reference's YAML files: batch, repeats, epochs, milestones, checkpoint every n, generator_gan,
@@ -75,6 +77,11 @@ SMALL = {name: ["data.image_size=64", *NARROW] for name in REFERENCE} | {
     ]
     for name in ("pose2vid", "pose2vid_local", "pose2vid_face", "pose2vid_enhance")
 }
+SMALL["inpaint_finetune"] = [
+    *("data=inpainting_puppets", "data.image_size=64", "perceptual=random", "model.networks.filters=[4,6,8]"),
+    *("model.networks.blocks=1", "model.discriminator.width=4", "model.discriminator.layers=3"),
+]
+SMALL["inpaint_puppets"] = ["data.image_size=48"]
 SMALL["pix2pixhd_labels"] = [
     *("data.image_size=[32,48]", "perceptual=random", "data.root=maps", "model.discriminator.width=4"),
     *("model.networks.width=8", "model.networks.depth=1", "model.networks.blocks=1"),

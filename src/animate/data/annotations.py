@@ -6,6 +6,7 @@ used. Training looks here only; back-ends run ahead of time.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -16,9 +17,10 @@ from animate.data.stamp import Stamp, stamp
 from animate.errors import UserError
 from animate.layouts import layout_named, translated
 from animate.sidecars import Sidecar, StaleSidecarError, cache_folder, digest, sidecars_of
+from animate.video.image import resize_mask
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -31,8 +33,11 @@ TEMPORAL = frozenset({"points", "visible"})
 """The entries that have a row for each frame."""
 
 
+MATTE = "person_mask"
+
+
 class ClipAnnotations:
-    """The points of a clip: its file's sidecar, read when it is first asked for, and then kept.
+    """What sidecars say about a clip: points are kept when they have been read, mattes are read one by one.
 
     Args:
         path: the clip's file or folder.
@@ -42,15 +47,42 @@ class ClipAnnotations:
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def at(self, indices: Sequence[int]) -> dict[str, NDArray[Any]]:
+    def at(self, indices: Sequence[int], size: tuple[int, int] | None = None) -> Arrays:
         """Tell what is known about these frames, under the key names of ``types.Batch``, and the ``layout``.
 
-        Empty where there is no sidecar.
+        Empty where there is no sidecar. ``person_mask`` (T, H, W) is read when it is looked up.
+
+        Args:
+            indices: the numbers of the frames.
+            size: (height, width) of mattes; that of the clip without it.
 
         Raises:
             UserError: the sidecar is damaged, out of date or shorter than the clip, or there are several.
 
         """
+        return _Known(self._points(indices), self, list(indices), size)
+
+    def mattes(self, indices: Sequence[int], size: tuple[int, int] | None) -> NDArray[np.float32] | None:
+        """Read the mattes of these frames, (T, H, W) in [0, 1]; None where there is no such sidecar.
+
+        Raises:
+            UserError: as ``at``, or a frame has no matte.
+
+        """
+        places = self._places("mattes")
+        if not places:
+            return None
+        with Sidecar(places[0]) as sidecar:
+            self._check(sidecar)
+            mattes = [sidecar.matte(index) for index in indices]
+        return np.stack([matte if size is None else resize_mask(matte, size) for matte in mattes])
+
+    @cached_property
+    def has_mattes(self) -> bool:
+        """Whether there is a sidecar of mattes."""
+        return bool(self._places("mattes"))
+
+    def _points(self, indices: Sequence[int]) -> dict[str, NDArray[Any]]:
         frames = list(indices)
         count = len(self._whole["points"]) if self._whole else 0
         if self._whole and frames and max(frames) >= count:
@@ -78,7 +110,7 @@ class ClipAnnotations:
         if len(places) > 1:
             names = ", ".join(place.name for place in places)
             raise UserError(
-                f"{self._path}: several sidecars with points, {names}; leave one in {places[0].parent}"
+                f"{self._path}: several sidecars with {kind}, {names}; leave one in {places[0].parent}"
             )
         return places
 
@@ -91,6 +123,32 @@ class ClipAnnotations:
     @property
     def _content(self) -> str:
         return _known_content(self._path, stamp(self._path))
+
+
+class _Known(Mapping[str, "NDArray[Any]"]):
+    """Points as they were read, and mattes that are read when they are looked up."""
+
+    def __init__(
+        self, points: Arrays, annotations: ClipAnnotations, indices: list[int], size: tuple[int, int] | None
+    ) -> None:
+        self._points, self._annotations = points, annotations
+        self._indices, self._size = indices, size
+
+    def __getitem__(self, key: str) -> NDArray[Any]:
+        if key == MATTE and (mattes := self._annotations.mattes(self._indices, self._size)) is not None:
+            return mattes
+        return self._points[key]
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._points or (key == MATTE and self._annotations.has_mattes)
+
+    def __iter__(self) -> Iterator[str]:
+        yield from self._points
+        if self._annotations.has_mattes:
+            yield MATTE
+
+    def __len__(self) -> int:
+        return len(self._points) + self._annotations.has_mattes
 
 
 def content_of(path: Path) -> str:

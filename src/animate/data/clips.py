@@ -113,9 +113,9 @@ class Annotated:
         self._path = path
         self._annotations = ClipAnnotations(path)
 
-    def truth(self, indices: Sequence[int], size: tuple[int, int] | None) -> Mapping[str, NDArray[Any]]:  # noqa: ARG002
+    def truth(self, indices: Sequence[int], size: tuple[int, int] | None) -> Mapping[str, NDArray[Any]]:
         """See :class:`ClipReader`; nothing where there is no sidecar."""
-        return self._annotations.at(indices)
+        return self._annotations.at(indices, size)
 
 
 class ContainerReader(Annotated):

@@ -347,4 +347,4 @@ def as_batch(raw: RawBatch) -> Batch:
 def _as_float(key: str, value: torch.Tensor) -> torch.Tensor:
     if value.dtype == torch.uint8:
         return value.movedim(-1, -3).contiguous().float().div_(255)
-    return value.unsqueeze(-3) if key in {"person_mask", *MAPS} else value
+    return value.unsqueeze(-3) if key in {"person_mask", "hole_mask", *MAPS} else value

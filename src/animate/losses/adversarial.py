@@ -1,4 +1,4 @@
-"""Adversarial losses: a discriminator's scores against what they should be, 1 for real and 0 for made.
+"""Adversarial losses: a discriminator's scores against what they should be, as a rule 1 for real, 0 for made.
 
 Scores are one map, or one for each scale of a discriminator that has several; the scales are summed.
 """
@@ -34,21 +34,25 @@ def cross_entropy(score: Tensor, goal: float) -> Tensor:
     return F.binary_cross_entropy_with_logits(score, torch.full_like(score, goal))
 
 
-def generator_loss(fake_score: Tensor | Sequence[Tensor], criterion: Criterion = least_squares) -> Tensor:
-    """Sum over scales of ``criterion(D(fake), 1)``, small when the made pictures are taken for real."""
-    return _summed(fake_score, 1.0, criterion)
+def generator_loss(
+    fake_score: Tensor | Sequence[Tensor], criterion: Criterion = least_squares, goal: float = 1.0
+) -> Tensor:
+    """Sum over scales of ``criterion(D(fake), goal)``, small when the made pictures are taken for real."""
+    return _summed(fake_score, goal, criterion)
 
 
 def discriminator_loss(
     real_score: Tensor | Sequence[Tensor],
     fake_score: Tensor | Sequence[Tensor],
     criterion: Criterion = least_squares,
+    goals: tuple[float, float] = (1.0, 0.0),
 ) -> Tensor:
     """Sum over scales of ``criterion(D(real), 1) + criterion(D(fake), 0)``, small when they are told apart.
 
-    pix2pixHD gives it the weight 1/2.
+    pix2pixHD gives it the weight 1/2. ``goals`` are others for real and made pictures: 1 and -1, with 0 for
+    the generator, minimise Pearson's chi-square divergence (Mao et al., 2017, equation 8).
     """
-    return _summed(real_score, 1.0, criterion) + _summed(fake_score, 0.0, criterion)
+    return _summed(real_score, goals[0], criterion) + _summed(fake_score, goals[1], criterion)
 
 
 def _summed(score: Tensor | Sequence[Tensor], goal: float, criterion: Criterion) -> Tensor:

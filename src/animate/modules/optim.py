@@ -61,16 +61,18 @@ def _checked(settings: AdamSettings, name: str) -> dict[str, Any]:
 
 
 def linear_decay(
-    optimizer: torch.optim.Optimizer, constant_epochs: int, decay_epochs: int
+    optimizer: torch.optim.Optimizer, constant_epochs: int, decay_epochs: int, final: float = 0.0
 ) -> torch.optim.lr_scheduler.LambdaLR:
     """Keep every learning rate for ``constant_epochs``; then let it fall, to 0 after ``decay_epochs`` more.
 
     Epoch e, counted from 0, has the factor ``1 - max(0, e - constant_epochs) / decay_epochs``, as in
-    pix2pixHD's code: the last epoch still learns at ``1 / decay_epochs``.
+    pix2pixHD's code: the last epoch still learns at ``1 / decay_epochs``. With ``final`` it falls to that
+    share of the rate, in as many steps, and stays there.
     """
 
     def factor(epoch: int) -> float:
-        return max(0.0, 1.0 - max(0, epoch - constant_epochs) / max(decay_epochs, 1))
+        gone = min(max(0, epoch - constant_epochs) / max(decay_epochs, 1), 1.0)
+        return 1.0 - (1.0 - final) * gone
 
     return torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
 

@@ -1,9 +1,9 @@
-"""What can be predicted from the training frames alone: rows of a report that a model has to beat."""
+"""What can be predicted without a model, as from the training frames alone: rows that it has to beat."""
 
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -31,6 +31,14 @@ _CHUNK = 16  # frames that are held at a time
 class Baseline(Protocol):
     """Predicts the frames that a batch asks for, without a model."""
 
+    def __call__(self, batch: Batch) -> Tensor:
+        """Predict frames 1 to T - 1 of each of B clips: (N, 3, H, W) in [0, 1] on the CPU, N = B (T - 1)."""
+
+
+@runtime_checkable
+class Learning(Baseline, Protocol):
+    """A baseline that has to see the training frames first."""
+
     @property
     def frames(self) -> int:
         """How many training frames it knows."""
@@ -42,9 +50,6 @@ class Baseline(Protocol):
             UserError: it cannot be used; then nothing of it is.
 
         """
-
-    def __call__(self, batch: Batch) -> Tensor:
-        """Predict frames 1 to T - 1 of each of B clips: (N, 3, H, W) in [0, 1] on the CPU, N = B (T - 1)."""
 
 
 class MeanPicture:
@@ -157,7 +162,7 @@ class Fitted(NamedTuple):
 def fit(
     baselines: Mapping[str, Baseline], index: ClipIndex, size: tuple[int, int], *, told: bool = True
 ) -> Fitted:
-    """Show the training frames to baselines that have seen none yet.
+    """Show the training frames to baselines that learn and have seen none yet; others are left as they are.
 
     A clip that one of them cannot use is left out of it. A baseline that is left without a frame has no row;
     so have all of them where there are no training clips. Both are warned of.
@@ -169,12 +174,14 @@ def fit(
         told: whether a terminal shows the progress.
 
     """
+    learning = {name: one for name, one in baselines.items() if isinstance(one, Learning)}
+    ready = {name: one for name, one in baselines.items() if name not in learning}
     try:
-        clips = index.clips("train") if baselines else ()
+        clips = index.clips("train") if learning else ()
     except UserError as error:
-        return Fitted({}, [f"no rows {' and '.join(baselines)}: there are no training frames ({error})"])
+        return Fitted(ready, [f"no rows {' and '.join(learning)}: there are no training frames ({error})"])
     warnings = []
-    for name, baseline in baselines.items():
+    for name, baseline in learning.items():
         shown = with_progress(clips, f"training frames for {name}", len(clips), told)
         problems = [problem for clip in shown if (problem := _left_out(baseline, clip, size))]
         if not baseline.frames:
@@ -183,10 +190,10 @@ def fit(
         elif problems:
             left_out = f"{len(problems)} of {len(clips)} training clips are left out"
             warnings.append(f"row {name}: {left_out}; the first: {problems[0]}")
-    return Fitted({name: baseline for name, baseline in baselines.items() if baseline.frames}, warnings)
+    return Fitted(ready | {name: one for name, one in learning.items() if one.frames}, warnings)
 
 
-def _left_out(baseline: Baseline, clip: Clip, size: tuple[int, int]) -> str:
+def _left_out(baseline: Learning, clip: Clip, size: tuple[int, int]) -> str:
     """Add a clip; tell why it could not be, else nothing."""
     try:
         baseline.add(clip, size)

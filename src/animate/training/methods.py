@@ -12,10 +12,13 @@ from animate.metrics.evaluation import MODEL, ROWS
 from animate.modules.conditional_gan import LossWeights as PoseWeights
 from animate.modules.fomm import FOMM
 from animate.modules.fomm import LossWeights as MotionWeights
+from animate.modules.inpainting import Inpainting, InpaintingWeights
 from animate.modules.pose2vid import Pose2Vid
 from animate.networks.fomm import FirstOrderModel
+from animate.networks.inpainting import BackgroundInpainter
 from animate.networks.pix2pixhd import Pix2PixHD
 from animate.training.baselines import MEAN_PICTURE, NEAREST_POSE, MeanPicture, NearestPose
+from animate.training.fills import FILLS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -29,6 +32,7 @@ Size: TypeAlias = "int | tuple[int, int]"
 """The side of square frames, or (height, width)."""
 _NO_MOTION_LOSS = MotionWeights(0, 0, 0, 0, 0, 0, 0)
 _NO_POSE_LOSS = PoseWeights(0, 0, 0, 0, 0)
+_NO_INPAINTING_LOSS = InpaintingWeights(0, 0, 0, 0, 0, 0)
 
 
 class Method(Protocol):
@@ -149,6 +153,28 @@ class _LabelModel(_PoseModel):
         return {MEAN_PICTURE: MeanPicture()}
 
 
+class _InpaintingModel:
+    """A background network: each frame of a scene from what is around its hole."""
+
+    task = "the hole of every frame filled, what is around it left as it is"
+    truth = Inpainting.TRUTH
+    layout = ""
+    rows = (MODEL,)
+    keypoints = None
+
+    def __init__(self, networks: BackgroundInpainter) -> None:
+        self._networks, self.arguments = networks, networks.arguments
+
+    def module(self) -> Inpainting:
+        return Inpainting(self._networks, loss_weights=_NO_INPAINTING_LOSS)
+
+    def baselines(self) -> Mapping[str, Baseline]:
+        return FILLS
+
+    def size(self, asked: Size | None) -> Size:
+        return int(self.arguments["image_size"]) if asked is None else asked
+
+
 def method_of(networks: nn.Module) -> Method:
     """Tell how networks are scored.
 
@@ -158,6 +184,8 @@ def method_of(networks: nn.Module) -> Method:
     """
     if isinstance(networks, FirstOrderModel):
         return _MotionModel(networks)
+    if isinstance(networks, BackgroundInpainter):
+        return _InpaintingModel(networks)
     if not isinstance(networks, Pix2PixHD):
         raise UserError(
             f"evaluation is for models that make the frames of clips, which {type(networks).__name__} does "

@@ -143,6 +143,15 @@ def resize(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]
     return image
 
 
+def resize_mask(mask: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:
+    """Resize (H,W) float32 to ``size`` = (height, width) as :func:`resize` does, without rounding."""
+    smaller = min(size[0], mask.shape[0]), min(size[1], mask.shape[1])
+    for target, interpolation in ((smaller, cv2.INTER_AREA), (size, cv2.INTER_LINEAR)):
+        if mask.shape != target:
+            mask = cv2.resize(mask, target[::-1], interpolation=interpolation).astype(np.float32, copy=False)
+    return mask
+
+
 def resize_part(
     image: NDArray[np.uint8], corner: tuple[float, float], side: float, size: int
 ) -> NDArray[np.uint8]:

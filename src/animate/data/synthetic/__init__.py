@@ -20,6 +20,7 @@ from animate.data.synthetic.kinds import KINDS, Kind
 from animate.data.synthetic.one_puppet import OnePuppetIndex
 from animate.data.synthetic.puppets import Puppet, PuppetIndex, PuppetReader, part_names
 from animate.data.synthetic.readback import read_identity, read_joints
+from animate.data.synthetic.scenes import SceneIndex
 
 __all__ = [
     "KINDS",
@@ -28,6 +29,7 @@ __all__ = [
     "Puppet",
     "PuppetIndex",
     "PuppetReader",
+    "SceneIndex",
     "part_names",
     "read_identity",
     "read_joints",

@@ -183,6 +183,15 @@ def stage(chance: Chance) -> SceneBuilder:
     return b
 
 
+def studio(chance: Chance) -> SceneBuilder:
+    """Draw a plain backdrop, at most with the edge of a floor: what photographs of people often show."""
+    wall = chance.pick(WALLS + CLOTH)
+    b = SceneBuilder(mix(wall, WHITE, chance.uniform(0.0, 0.4)), wall)
+    floor = mix(wall, chance.pick(WALLS), 0.5) if chance.happens(0.5) else wall
+    b.add(box(LEFT, FLOOR, RIGHT, LOW), floor, 0.8)
+    return b
+
+
 def pattern(chance: Chance) -> SceneBuilder:
     """Draw an abstract backdrop: spots, stripes, checks or rays."""
     ground = chance.pick(WALLS + CLOTH)

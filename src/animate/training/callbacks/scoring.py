@@ -14,7 +14,7 @@ from animate.layouts import layout_named
 from animate.metrics import Scorer
 from animate.metrics.boxes import box_masks
 from animate.reports import Recorder
-from animate.training.baselines import Baseline, fit
+from animate.training.baselines import Baseline, Learning, fit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -76,9 +76,9 @@ class Scoring(Callback):
         data: VideoDataModule = trainer.datamodule  # type: ignore[attr-defined]  # as below
         made = self.method.baselines()
         self._baselines, self._warnings = fit(made, data.index, data.size, told=trainer.is_global_zero)
-        if self._baselines:
-            frames = {name: f"{one.frames} training frames" for name, one in self._baselines.items()}
-            self.provenance["baselines"] = frames
+        learned = {name: one.frames for name, one in self._baselines.items() if isinstance(one, Learning)}
+        if learned:
+            self.provenance["baselines"] = {name: f"{n} training frames" for name, n in learned.items()}
 
     @override
     def on_test_batch_end(
