@@ -49,11 +49,14 @@ class Blobs:
             for _ in range(int(rng.integers(2, 5))):
                 direction += rng.uniform(-0.7, 0.7)
                 step = rng.uniform(0.08, 0.16) * SIDE * np.array([np.cos(direction), np.sin(direction)])
-                ends = (at, at + step)
-                cv2.line(canvas, *(tuple(map(int, end)) for end in ends), 255, width, cv2.LINE_AA)
+                cv2.line(canvas, _pixel(at), _pixel(at + step), 255, width, cv2.LINE_AA)
                 at = at + step
-        mask = canvas.astype(np.float32) / 255
+        mask = canvas.astype(np.float32) / np.float32(255)
         return lambda frame: mask  # noqa: ARG005
+
+
+def _pixel(point: NDArray[np.float64]) -> tuple[int, int]:
+    return int(point[0]), int(point[1])
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from animate.data.index import Split
 
 _CACHE = ".animate-scenes.json"
-_TENTHS: tuple[Split, ...] = ("test", "val", *("train",) * 8)  # type: ignore[assignment]  # mypy widens the repeated part
+_TENTHS: tuple[Split, ...] = ("test", "val", *("train",) * 8)
 """Which split each tenth of the files belongs to where folders do not tell."""
 
 
@@ -101,7 +101,7 @@ def _split_of(name: str, told: bool) -> Split | None:
     """Tell the split of a file: from its first folder, else by its name alone."""
     if told:
         first = name.split("/")[0]
-        return first if first in SPLITS else None  # type: ignore[return-value]  # it is one of them
+        return first if first in SPLITS else None
     return _TENTHS[zlib.crc32(name.encode(errors="surrogateescape")) % len(_TENTHS)]
 
 

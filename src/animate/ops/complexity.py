@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -42,7 +44,8 @@ def entropy(pictures: Tensor) -> Tensor:
     levels = (_grey(pictures) * LEVELS).long().clamp(0, LEVELS - 1).flatten(1)
     counts = torch.zeros(len(levels), LEVELS, device=levels.device)
     counts.scatter_add_(1, levels, torch.ones_like(levels, dtype=counts.dtype))
-    return torch.special.entr(counts / levels.shape[1]).sum(1) / torch.log(torch.tensor(2.0))
+    bits: Tensor = torch.special.entr(counts / levels.shape[1]).sum(1) / math.log(2)
+    return bits
 
 
 def _grey(pictures: Tensor) -> Tensor:

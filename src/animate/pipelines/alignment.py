@@ -47,7 +47,10 @@ def camera_motion(frame: Picture, reference: Picture, common: Mask) -> Matrix:
     scale = min(1.0, WORKING_SIDE / max(height, width))
     size = (max(8, round(scale * width)), max(8, round(scale * height)))
     small = [
-        cv2.cvtColor(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2GRAY)
+        np.asarray(
+            cv2.cvtColor(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2GRAY),
+            np.uint8,
+        )
         for picture in (reference, frame)
     ]
     where = cv2.resize(common.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST)

@@ -245,7 +245,7 @@ def fill_video(
         VideoWriter(output, fps, overwrite=overwrite) as writer,
         closing(ahead(stream(path), 2 * _AT_ONCE)) as frames,
     ):
-        every = track(finder(frames), f"filling {path.name}", info and info.num_frames)
+        every = track(finder(frames), f"filling {path.name}", None if info is None else info.num_frames)
         for batch in batched(every, _AT_ONCE):
             for holed in batch:
                 if holed.hole.any():

@@ -63,7 +63,8 @@ def nearest_pixel(picture: Picture, hole: Picture) -> Picture:
     known = hole == 0
     values = np.zeros((int(labels.max()) + 1, 3), np.uint8)
     values[labels[known]] = picture[known]
-    return values[labels]
+    filled: Picture = values[labels]
+    return filled
 
 
 FILLS: Mapping[str, Baseline] = {
