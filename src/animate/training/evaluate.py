@@ -103,11 +103,17 @@ def _settle(config: DictConfig, method: Method) -> None:
     view = whole if config.frames is None else some
     with open_dict(config):
         config.model = {"networks": method.arguments}  # what data sets ask of a model, the checkpoint knows
-        size = _size(config, method)
-        if isinstance(size, tuple):  # puppets take a side only
-            size = size[0] if size[0] == size[1] else list(size)
-        config.data.image_size = size or config.data.image_size
+        if (size := _size(config, method)) is not None:
+            config.data.image_size = _as_setting(size)
         config.data.eval_view = view | {"truth": list(method.truth), "layout": method.layout}
+
+
+def _as_setting(size: Size) -> int | list[int]:
+    """Write a size as in a config; a square by its side, as puppets take no other."""
+    if isinstance(size, int):
+        return size
+    height, width = size
+    return height if height == width else [height, width]
 
 
 def _size(config: DictConfig, method: Method) -> Size | None:

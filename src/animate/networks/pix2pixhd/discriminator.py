@@ -25,7 +25,7 @@ MAX_WIDTH = 512
 """Bound on the channels of any layer."""
 
 Norm = Literal["instance", "batch", "spectral"]
-"""Of the features, as in ``blocks``; or spectral: of the weights of all convolutions, and none of features."""
+"""Of the features, as in ``blocks``; or spectral: of the weights of all convolutions, none of features."""
 
 
 class MultiscaleDiscriminator(nn.Module):
