@@ -204,7 +204,7 @@ def test_a_name_that_is_not_even_text(drive, tmp_path):
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_stopped_on_the_way_nothing_is_left(arguments, make_video, tmp_path, number, code):
-    long = make_video(tmp_path / "long.mp4", 500)
+    long = make_video(tmp_path / "long.mp4", 3000)  # a starved test is still in time with its signal
     folder = tmp_path / "results"
     given = arguments("--batch-size", "1", driving=long, output=folder / "frames")
     command = [sys.executable, "-m", "animate.cli", *given]
