@@ -265,3 +265,41 @@ def test_poses_pass_through_the_batch(clip):
     batch = as_batch(collate([]) | {"tensors": {k: torch.from_numpy(v)[None] for k, v in sample.items()}})
     assert batch["points"].shape == (1, 2, 18, 2)
     assert batch["visible"].dtype == torch.bool
+
+
+def matted(clip, count=COUNT, size=(32, 48)):
+    """Mattes that tell their frame: its number of tenths everywhere."""
+    key = Key("mattes", "made_up", "1", content_of(clip))
+    with write_sidecar(place(key, clip, None)) as writer:
+        for number in range(count):
+            writer.add_matte(number, np.full(size, number / 20, np.float32))
+        writer.finish(Header(key, count, size, count))
+
+
+def test_mattes_of_a_sidecar_are_the_masks_of_the_frames_that_are_asked_for(tmp_path):
+    path = write_video(tmp_path / "data/train/walk.mp4", COUNT)
+    matted(path)
+    (clip,) = FolderIndex(tmp_path / "data").clips("train")
+    known = open_clip(clip).truth([7, 2], (16, 20))
+    assert set(known) == {"person_mask"}
+    assert len(known) == 1
+    mask = known["person_mask"]
+    assert (mask.dtype, mask.shape) == (np.float32, (2, 16, 20))
+    np.testing.assert_allclose(mask[:, 0, 0], [0.35, 0.1], atol=1 / 255)
+    assert open_clip(clip).truth([7], None)["person_mask"].shape == (1, 32, 48)
+    with pytest.raises(KeyError):
+        known["points"]
+    annotate(path)
+    both = open_clip(clip).truth([7, 2], (16, 20))
+    assert {"points", "visible", "layout", "person_mask"} == set(both)
+
+
+def test_mattes_of_another_content_and_frames_without_one_are_refused(tmp_path):
+    path = write_video(tmp_path / "data/train/walk.mp4", COUNT)
+    matted(path, count=3)
+    (clip,) = FolderIndex(tmp_path / "data").clips("train")
+    with pytest.raises(SidecarError, match="annotate again"):
+        open_clip(clip).truth([5], None)["person_mask"]
+    write_video(tmp_path / "data/train/walk.mp4", COUNT - 1)
+    with pytest.raises(SidecarError, match="out of date"):
+        open_clip(clip).truth([1], None)["person_mask"]

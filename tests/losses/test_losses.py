@@ -28,6 +28,13 @@ def test_adversarial_losses_sum_scales_each_of_equal_weight():
     assert discriminator_loss(real_score=[large], fake_score=[small]) == pytest.approx(1.25 / 4 + 9)
 
 
+def test_adversarial_goals_can_be_others():
+    real, fake = torch.tensor([0.5, -1.0]), torch.tensor([2.0])
+    loss = discriminator_loss(real_score=real, fake_score=fake, goals=(1.0, -1.0))
+    assert loss.item() == pytest.approx((0.25 + 4.0) / 2 + 9.0)
+    assert generator_loss(fake, goal=0.0).item() == pytest.approx(4.0)
+
+
 def test_cross_entropy_takes_logits():
     odds = torch.tensor([3.0, 1.0])
     fake, real = odds.log(), -odds.log()  # probabilities of being real 3/4, 1/2 and 1/4, 1/2

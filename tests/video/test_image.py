@@ -9,7 +9,7 @@ from PIL import Image, ImageCms
 from video_files import names
 
 from animate.errors import UserError
-from animate.video.image import over_white, read_image, resize, write_image
+from animate.video.image import over_white, read_image, resize, resize_mask, write_image
 
 RNG = np.random.default_rng(0)
 PICTURE = cv2.resize(RNG.integers(0, 256, (6, 8, 3), np.uint8), (64, 48), interpolation=cv2.INTER_LINEAR)
@@ -190,6 +190,15 @@ def test_resize_grows_linearly_with_half_pixel_centres():
     ramp = np.repeat(np.arange(0, 200, 10, dtype=np.uint8)[None, :, None], 4, 0).repeat(3, 2)
     got = resize(ramp, (4, 40))[0, 1:-1, 0].astype(float)
     np.testing.assert_allclose(got, (np.arange(1, 39) + 0.5) / 2 * 10 - 5, atol=0.51)
+
+
+def test_resize_mask_does_as_resize_without_rounding():
+    mask = PICTURE[..., 0].astype(np.float32) / 255
+    for size in ((12, 16), (12, 128), (96, 200)):
+        expected = resize(np.repeat(PICTURE[..., :1], 3, axis=2), size)[..., 0]
+        np.testing.assert_allclose(255 * resize_mask(mask, size), expected, atol=1.1)
+    assert resize_mask(mask, mask.shape) is mask
+    assert 0 < resize_mask(np.pad(np.full((1, 1), 0.02, np.float32), ((0, 7), (0, 7))), (1, 1))[0, 0] < 0.001
 
 
 def test_resize_mixed_axes_and_batches():
