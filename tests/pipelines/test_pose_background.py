@@ -245,9 +245,12 @@ def test_drawn_clips_have_their_mattes_beside_them(media):
     [
         ({"mattes": "scissors"}, "mattes: there is no back-end 'scissors'"),
         ({"background": "no.png"}, r"--background no\.png: neither a colour.*nor a picture"),
+        ({"background": "rgb(300,0,0)"}, r"--background rgb\(300,0,0\): neither a colour"),
+        ({"background": ""}, r"--background \(empty\): neither a colour"),
+        ({"background": "#00ff0080"}, "--background #00ff0080: .* leave out its alpha"),
         ({"role": "source"}, "--segment goes with --role target"),
     ],
-    ids=["backend", "background", "role"],
+    ids=["backend", "background", "bright", "empty", "alpha", "role"],
 )
 def test_what_makes_no_sense_is_told(media, tmp_path, settings, message):
     with pytest.raises(UserError, match=message):

@@ -156,7 +156,7 @@ def segment_of(args: argparse.Namespace) -> Segment | None:
         if args.background is not None:
             raise UserError("--background goes with --segment: it says what is put behind whom that cuts out")
         return None
-    return Segment.parse(args.segment, args.background or GREY)
+    return Segment.parse(args.segment, GREY if args.background is None else args.background)
 
 
 def _crop(text: str) -> Literal["centre", "person"] | Box:

@@ -46,26 +46,33 @@ class Segment(NamedTuple):
         """Read a colour by its name in CSS or as ``#rrggbb``, else the name of a picture's file.
 
         Raises:
-            UserError: it is neither.
+            UserError: it is neither; or a colour that is to be transparent, with nothing behind it.
 
         """
-        try:
-            red, green, blue, *_ = ImageColor.getrgb(background)
-        except ValueError:
-            path = Path(background)
-            if not path.is_file():
-                raise UserError(
-                    f"--background {background}: neither a colour, such as green or #00ff00, nor a picture"
-                    " that is there"
-                ) from None
-            return cls(mattes, path)
-        return cls(mattes, (red, green, blue))
+        colour = _colour(background)
+        if colour is None and not Path(background).is_file():
+            raise UserError(
+                f"--background {background or '(empty)'}: neither a colour, such as green or #00ff00, nor a"
+                " picture that is there"
+            )
+        return cls(mattes, colour or Path(background))
 
     def to_json(self) -> dict[str, str]:
         """Describe it by plain values."""
         behind = self.background
         text = "#{:02x}{:02x}{:02x}".format(*behind) if isinstance(behind, tuple) else str(behind)
         return {"mattes": self.mattes, "background": text}
+
+
+def _colour(text: str) -> Colour | None:
+    """Read a colour; None where the text says none."""
+    try:
+        red, green, blue, *alpha = ImageColor.getrgb(text)
+    except ValueError:
+        return None
+    if alpha:
+        raise UserError(f"--background {text}: there is nothing behind a background; leave out its alpha")
+    return (red, green, blue) if max(red, green, blue) <= 255 else None
 
 
 @dataclass(frozen=True, slots=True)
