@@ -12,7 +12,7 @@ from animate.errors import UserError
 from animate.pipelines.pose_set import pictures
 from animate.pipelines.pose_set.check import Report, _jumps, advise, check, person_height, whole
 from animate.pipelines.pose_set.check_sheet import check_sheet, overlay
-from animate.pipelines.pose_set.coverage import NEAR, Shapes, distinct, uncovered
+from animate.pipelines.pose_set.coverage import NEAR, Shapes, distinct, most_different, uncovered
 from animate.pipelines.pose_set.prepare import prepare
 from animate.pipelines.pose_set.recipe import Recipe
 from animate.pipelines.pose_set.video import Footage
@@ -67,6 +67,16 @@ def test_poses_that_were_never_shown_are_named_the_farthest_first():
     assert uncovered(source, source) == []
     nobody = pose_of(arms(0.0), found=np.zeros((1, 17), bool))
     assert uncovered(Shapes(nobody, 1.0, 1.2), source) == [0, 1, 2, 3] or not len(source.numbers)
+
+
+def test_the_most_different_poses_are_chosen():
+    lifts = (1.0, 1.01, 1.02, 0.99, 0.0, 0.01, 0.5, 0.51)
+    assert most_different(shapes(arms(*lifts)), 3) == [0, 4, 6]  # lifted, hanging, then between
+    assert sorted(most_different(shapes(arms(*lifts)), 20)) == list(range(8))
+    found = np.ones((3, 17), bool)
+    found[1, [i for i, name in enumerate(COCO17.points) if "hip" not in name]] = False
+    assert most_different(shapes(arms(0.0, 1.0, 0.1), found=found), 2) == [0, 2]
+    assert most_different(shapes(arms()), 8) == []
 
 
 def test_distinct_poses_are_counted():

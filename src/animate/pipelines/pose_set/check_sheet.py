@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from animate.annotate.protocols import Pose
 from animate.annotate.sheet import CELL, bordered, fitting
 from animate.annotate.translate import translate
 from animate.errors import UserError
 from animate.layouts import COCO18, layout_named
 from animate.ops.skeleton import rendered
+from animate.pipelines.pose_set.coverage import Shapes, most_different
 from animate.pipelines.pose_set.reading import frame
 from animate.video.grid import tile
 from animate.video.image import resize
@@ -19,7 +21,6 @@ from animate.video.image import resize
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from animate.annotate.protocols import Pose
     from animate.pipelines.pose_set.check import Report
     from animate.pipelines.pose_set.recipe import PoseSet
 
@@ -42,8 +43,15 @@ def check_sheet(made: PoseSet, report: Report, source: PoseSet | None = None) ->
     rows.append([_drawn(made, pose, n) for n in report.least_sharp[:COLUMNS]])
     if source is not None and report.uncovered:
         theirs = source.poses()
-        rows.append([_drawn(source, theirs, n) for n in report.uncovered[:COLUMNS]])
+        rows.append([_drawn(source, theirs, n) for n in _various(source, theirs, report.uncovered)])
     return tile([row for row in rows if row], cell=CELL)
+
+
+def _various(source: PoseSet, pose: Pose, numbers: list[int]) -> list[int]:
+    """Choose a row of frames whose poses differ most; neighbours in time would all show the same one."""
+    some = Pose(pose.layout, pose.points[numbers], pose.found[numbers], pose.score[numbers])
+    shapes = Shapes(some, source.aspect, 1.0, most=len(numbers))  # the height does not change the choice
+    return [numbers[shapes.numbers[n]] for n in most_different(shapes, COLUMNS)]
 
 
 def _drawn(made: PoseSet, pose: Pose, number: int) -> Picture:

@@ -70,6 +70,22 @@ def distinct(shapes: Shapes) -> int:
     return len(kept)
 
 
+def most_different(shapes: Shapes, count: int) -> list[int]:
+    """Choose up to so many poses, by their places: the first, then each the farthest from all before it.
+
+    The greedy choice of Gonzalez (1985). Poses that cannot be compared with those before come last.
+    """
+    apart = shapes.distances(shapes)
+    apart[np.isinf(apart)] = 0.0
+    chosen: list[int] = []
+    nearest = np.zeros(len(apart))
+    while len(chosen) < min(count, len(apart)):
+        chosen.append(int(nearest.argmax()))
+        nearest = apart[chosen].min(axis=0)
+        nearest[chosen] = -1.0
+    return chosen
+
+
 def uncovered(target: Shapes, source: Shapes) -> list[int]:
     """List the frames of a source whose pose has no near neighbour in the target, the farthest first."""
     nearest = source.distances(target).min(axis=1, initial=np.inf)
