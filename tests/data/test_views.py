@@ -38,7 +38,7 @@ def test_only_annotations_that_a_view_names_are_computed():
 
 
 def test_a_missing_annotation_is_named():
-    with pytest.raises(UserError, match=r"clip3: has no annotation background"):
+    with pytest.raises(UserError, match=r"clip3: has no annotation background.*`animate annotate`"):
         take(FramePair(truth=("background",)))
 
 

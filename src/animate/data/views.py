@@ -78,7 +78,11 @@ def annotated(
     sample: Sample = {"frames": frames, "frame_index": np.asarray(indices, np.int64)}
     known = reader.truth(indices, size) if truth else {}
     if missing := [key for key in truth if key not in known]:
-        raise UserError(f"{clip.name}: has no annotation {', '.join(missing)}, which this view asks for")
+        raise UserError(
+            f"{clip.name}: has no annotation {', '.join(missing)}, which this view asks for; find it by"
+            " `animate annotate` (points of poses: `animate annotate pose`), or make a data set with poses by"
+            " `animate pose2vid prepare`"
+        )
     values = {key: np.asarray(known[key]) for key in truth}
     return sample | values | (in_layout(known, layout, clip.name) if layout and "points" in truth else {})
 
