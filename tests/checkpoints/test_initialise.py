@@ -156,6 +156,12 @@ def test_the_training_over_time_begins_as_the_one_before(tmp_path, enhancers):
         torch.testing.assert_close(other.score, one.score, atol=1e-5, rtol=1e-4)
 
 
+def test_another_skeleton_of_as_many_limbs_is_told(tmp_path):
+    before, after = (Stage(labels=18, skeleton=skeleton) for skeleton in ("puppet_person", "coco18"))
+    report = checkpoints.initialise(after, describing(before, tmp_path / "a.ckpt"))
+    assert "its labels were skeletons of puppet_person, here of coco18" in report
+
+
 def test_what_starts_at_0_learns(tmp_path):
     before, after = Stage(), Stage(previous=True)
     checkpoints.initialise(after, describing(before, tmp_path / "a.ckpt"))

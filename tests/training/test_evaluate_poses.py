@@ -112,7 +112,9 @@ def prepared() -> Path:
     return Path("me")
 
 
-def test_frames_have_the_size_of_the_training_while_the_checkpoint_lies_in_its_run(prepared) -> None:
+def test_frames_have_the_size_and_the_seed_of_the_training_while_the_checkpoint_lies_in_its_run(
+    prepared,
+) -> None:
     own = [checkpoint(skeleton="puppet_person"), "data=videos", f"data.root={prepared}", "frames=2"]
     assert evaluated(*own).provenance["crop"] == "whole frames, stretched to 64x64"
     run = Path("outputs/pose2vid/run")
@@ -122,9 +124,16 @@ def test_frames_have_the_size_of_the_training_while_the_checkpoint_lies_in_its_r
     own[0] = f"checkpoint={run / 'checkpoints' / 'last.ckpt'}"
     assert evaluated(*own).provenance["crop"] == "whole frames, stretched to 48x32"
     assert evaluated(*own, "image_size=32").provenance["crop"] == "whole frames, stretched to 32x32"
-    (run / "config.yaml").write_text("data: {image_size: 48}")
-    drawn = [own[0], *(setting for setting in DRAWN if "size" not in setting), "frames=2"]
-    assert evaluated(*drawn).provenance["crop"] == "whole frames, stretched to 48x48"
+    (run / "config.yaml").write_text("{seed: 2, data: {image_size: 48}}")
+    drawn = [
+        own[0],
+        *(setting for setting in DRAWN if "size" not in setting and "seed" not in setting),
+        "frames=2",
+    ]
+    found = evaluated(*drawn).provenance
+    assert found["crop"] == "whole frames, stretched to 48x48"
+    assert found["data"]["index"]["seed"] == 2
+    assert evaluated(*drawn, "seed=3").provenance["data"]["index"]["seed"] == 3
 
 
 @pytest.mark.slow

@@ -43,6 +43,16 @@ pytestmark = pytest.mark.usefixtures("workplace")
         ([*TINY, "resume=last", "init_from=x.ckpt"], "exclude each other"),
         ([*TINY, "paths.outputs=data/train/clip0.gif/x"], "set paths.outputs"),
         ([*TINY, "model.freeze=[networks.nothing]"], "matches no parameter"),
+        (
+            [*TINY, "model.freeze=[networks.generator]"],
+            "networks.generator is not trained here and has random",
+        ),
+        ([*TINY, "channels_last=5"], "channels_last must be true or false, not 5"),
+        (
+            ["experiment=pose2vid_puppets", "model.networks=3"],
+            "model.networks must be settings whose _target_",
+        ),
+        (["experiment=pose2vid_puppets", "data.train_view=abc"], "data.train_view must be settings whose"),
         ([*TINY, "trainer.max_epochs=abc"], "trainer.max_epochs must be a whole number or null, not 'abc'"),
         ([*TINY, "model.optimizer.generator.lr=-1"], "model.optimizer.generator.lr=-1: a learning rate"),
         ([*TINY, "model.optimizer.generator.betas=[1,2]"], "model.optimizer.generator.betas=[1, 2]: two"),

@@ -55,6 +55,7 @@ def wrong(**values) -> list[str]:
         {"count": 3, "share": 1, "flag": True, "name": None, "limit": 0.5, "mode": "b"},
         {"size": [3, 4], "steps": [], "rates": {"part": {"lr": 1, "betas": [0.5, 0.9]}}},
         {"part": {"_target_": "nowhere"}, "unknown": "abc", "untyped": "abc", "more": [1]},
+        {"count": "${elsewhere}", "part": "???"},
         {"folder": "abc", "checked": {"_target_": "nowhere"}, "call": {"_target_": "nowhere"}, "part": None},
     ],
 )

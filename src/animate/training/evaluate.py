@@ -26,7 +26,7 @@ from animate.training.annotators import make_annotators, make_networks
 from animate.training.callbacks.scoring import Scoring
 from animate.training.methods import Method, method_of
 from animate.training.provenance import provenance
-from animate.training.resume import trained_size
+from animate.training.resume import trained_size, training_of
 from animate.training.run import build_trainer, check_settings
 from animate.video.results import check_folder, results_folder
 
@@ -55,6 +55,8 @@ def evaluate(config: DictConfig) -> float:
             written.
 
     """
+    if config.seed is None and not OmegaConf.is_missing(config, "checkpoint"):
+        config.seed = training_of(Path(config.checkpoint)).get("seed", 0)
     check_settings(config)
     target = output_folder(config)
     method = method_of(checkpoints.load(config.checkpoint))

@@ -100,10 +100,15 @@ def stored_config(folder: Path) -> dict[str, Any]:
     return {str(key): value for key, value in stored.items()} if isinstance(stored, dict) else {}
 
 
+def training_of(checkpoint: Path) -> dict[str, Any]:
+    """Return the config of the run in whose folder a checkpoint lies, ``{}`` where it lies elsewhere."""
+    folder = checkpoint.resolve().parent
+    return stored_config(folder.parent) if folder.name == "checkpoints" else {}
+
+
 def trained_size(checkpoint: Path) -> tuple[int, int] | None:
     """Find the (height, width) of training where a checkpoint still lies in its run's folder."""
-    folder = checkpoint.resolve().parent
-    data = stored_config(folder.parent).get("data") if folder.name == "checkpoints" else None
+    data = training_of(checkpoint).get("data")
     size = data.get("image_size") if isinstance(data, dict) else None
     if isinstance(size, int):
         return size, size

@@ -96,12 +96,16 @@ def check_settings(config: DictConfig) -> None:
         UserError: names the setting.
 
     """
+    _check_values(
+        config, resolve=False
+    )  # a word in place of a group, before something inside of it is missed
     missing = sorted(OmegaConf.missing_keys(config))
     if missing:
         raise UserError(f"{', '.join(missing)} must be set: add {missing[0]}=...")
-    begun = OmegaConf.merge(config, {"run_folder": ""})  # which is filled in when the run begins
-    if wrong := list(wrong_values(OmegaConf.to_container(begun, resolve=True))):
-        raise UserError("; ".join(wrong))
+    _check_values(config, resolve=True)
+    for name in ("channels_last", "test", "overwrite"):
+        if name in config and type(config[name]) is not bool:
+            raise UserError(f"{name} must be true or false, not {config[name]!r}")
     for group in ("callbacks", "logger"):
         for name, node in (config.get(group) or {}).items():
             if node is not None and "_target_" not in (node if OmegaConf.is_dict(node) else {}):
@@ -110,6 +114,12 @@ def check_settings(config: DictConfig) -> None:
         raise UserError(
             f"trainer.precision={config.trainer.precision} needs a GPU; on a CPU use bf16-mixed or 32-true"
         )
+
+
+def _check_values(config: DictConfig, *, resolve: bool) -> None:
+    begun = OmegaConf.merge(config, {"run_folder": ""})  # which is filled in when the run begins
+    if wrong := list(wrong_values(OmegaConf.to_container(begun, resolve=resolve))):
+        raise UserError("; ".join(wrong))
 
 
 def on_cpu(config: DictConfig) -> bool:
@@ -150,6 +160,8 @@ def _fit_and_test(config: DictConfig, folder: Path, resumed: resume.Resumed | No
     module = build_module(config)
     if config.init_from:
         log.info("%s", checkpoints.initialise(cast("Trained", module), config.init_from))
+    elif not resumed and not config.trainer.fast_dev_run:
+        _refuse_random_weights_held_still(module)
     if config.channels_last:
         module.to(memory_format=torch.channels_last)  # what convolutions make follows their weights
     interruption = Interruption()
@@ -180,6 +192,22 @@ def build_module(config: DictConfig) -> LightningModule:
     idle = OmegaConf.select(model, "loss_weights.perceptual") == 0
     module: LightningModule = instantiate(model, _convert_="all", **({"perceptual": None} if idle else {}))
     return module
+
+
+def _refuse_random_weights_held_still(module: LightningModule) -> None:
+    """Refuse to freeze parts of new networks: what stands still must have learned before.
+
+    Raises:
+        UserError: names the parts.
+
+    """
+    held = [name for name, weight in module.named_parameters() if not weight.requires_grad]
+    parts = sorted({".".join(name.split(".")[:2]) for name in held if name.startswith("networks.")})
+    if parts:
+        raise UserError(
+            f"{', '.join(parts)} is not trained here and has random weights: add "
+            "init_from=<a checkpoint of the training before>"
+        )
 
 
 def _test_best(trainer: Trainer, module: LightningModule, data: LightningDataModule, folder: Path) -> None:

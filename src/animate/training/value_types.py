@@ -31,7 +31,7 @@ def wrong_values(node: Any, where: str = "") -> Iterator[str]:
     """Name every value that does not fit the argument it is given to.
 
     Args:
-        node: a config as plain values.
+        node: a config as plain values; what is not known yet (``${...}``, ``???``) fits everything.
         where: its key, as it is written in an override.
 
     Yields:
@@ -71,6 +71,8 @@ def _value_types(value: Mapping[str, Any], kind: Any) -> Mapping[str, Any]:
 
 def _fits(value: Any, kind: Any) -> bool:
     """Whether a plain value is of a type; yes where the type is nothing that YAML can write."""
+    if isinstance(value, str) and ("${" in value or value == "???"):
+        return True  # not known yet
     origin, parts = get_origin(kind), get_args(kind)
     if origin in _UNIONS:
         return any(_fits(value, part) for part in parts)

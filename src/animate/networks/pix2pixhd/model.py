@@ -246,17 +246,19 @@ class Pix2PixHD(nn.Module):
             arguments: of them.
 
         Returns:
-            The state with what is added, and what that is in words; unchanged, and nothing, where both or
-            neither look at the previous frame.
+            The state with what is added, unchanged where both or neither look at the previous frame; and in
+            words what that is, and which skeletons they were made for if they are others.
 
         """
+        own, theirs = (named["skeleton"] or "nothing" for named in (self.arguments, arguments))
+        told = [f"its labels were skeletons of {theirs}, here of {own}"] if own != theirs else []
         if arguments["previous"] or not self.arguments["previous"]:
-            return dict(state), ""
+            return dict(state), ", ".join(told)
         first = [
             name for name in state if name.startswith("generator.") and name.endswith("stem.conv.weight")
         ]
         wider = {name: F.pad(state[name], (0, 0, 0, 0, 0, PICTURE)) for name in first}
-        return {**state, **wider}, "the weights of the previous frame start at 0"
+        return {**state, **wider}, ", ".join(["the weights of the previous frame start at 0", *told])
 
     def recompute(self, enabled: bool = True) -> None:
         """Compute the blocks of all networks again in the backward pass instead of keeping them.
