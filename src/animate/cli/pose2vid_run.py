@@ -94,8 +94,9 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _refuse(args: argparse.Namespace) -> None:
-    """Refuse settings that follow from others, and experiments that are not there, before any work."""
+    """Refuse settings that follow from others, and trainings that could not begin, before any work."""
     from animate.training.conf import conf_folder
+    from animate.training.preview import check_overrides
 
     segment_of(args)
     known = sorted(path.stem for path in (conf_folder() / "experiment").glob("*.yaml"))
@@ -114,6 +115,8 @@ def _refuse(args: argparse.Namespace) -> None:
         raise UserError(
             f"{args.target} is both --target and --source; give the video of the dance as --source"
         )
+    for _, settings in _stages(args):
+        check_overrides(settings)
 
 
 def _run(args: argparse.Namespace, work: Work) -> None:
@@ -196,23 +199,28 @@ def _check(target: PoseSet, source: PoseSet, work: Work) -> None:
 
 def _trainings(args: argparse.Namespace, target: PoseSet) -> list[tuple[str, Made, Sequence[str]]]:
     """List the trainings: the stage, what it is made of, and its settings."""
-    height, width = target.size
+    of: Made = {"target": target.recipe, "experiment": args.experiment, "overrides": args.overrides}
+    own = {"settings": args.face_setting} if args.face_setting else {}
+    made = {"training": of, "face": {"after": of, "experiment": args.face, **own}}
+    return [(stage, made[stage], settings) for stage, settings in _stages(args)]
+
+
+def _stages(args: argparse.Namespace) -> list[tuple[str, Sequence[str]]]:
+    """List the trainings with the settings of each."""
+    from animate.pipelines.pose_set.recipe import training_size
+
+    height, width = training_size(*args.size)
     common = [
         "data=videos",
-        f"data.root={quoted(target.folder)}",
+        f"data.root={quoted(args.output / 'target')}",
         f"data.image_size={height if height == width else [height, width]}",
         f"callbacks.checkpoints.every_n_steps={SAVE_EVERY}",
         *args.overrides,
     ]
-    of: Made = {"target": target.recipe, "experiment": args.experiment, "overrides": args.overrides}
-    trainings: list[tuple[str, Made, Sequence[str]]] = [
-        ("training", of, [f"experiment={args.experiment}", *common])
-    ]
+    stages: list[tuple[str, Sequence[str]]] = [("training", [f"experiment={args.experiment}", *common])]
     if args.face:
-        own = {"settings": args.face_setting} if args.face_setting else {}
-        of = {"after": of, "experiment": args.face, **own}
-        trainings.append(("face", of, [f"experiment={args.face}", *common, *args.face_setting]))
-    return trainings
+        stages.append(("face", [f"experiment={args.face}", *common, *args.face_setting]))
+    return stages
 
 
 def _dance(args: argparse.Namespace, checkpoint: Path, work: Work) -> None:
