@@ -6,9 +6,11 @@ import logging
 import os
 import signal
 import sys
+import threading
 import time
 import warnings
-from typing import TYPE_CHECKING, NoReturn
+from functools import partial
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
@@ -48,6 +50,8 @@ def launch(task: Task, config_name: str, overrides: Sequence[str] | None = None)
     # Hydra would print several lines or a cut traceback and exit with 1; so it hands its errors up to us.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     handler = signal.signal(signal.SIGTERM, _exit_terminated)
+    thread_hook = threading.excepthook
+    threading.excepthook = partial(_tell_of_a_thread, thread_hook)
     command_line = list(sys.argv)
     if overrides is not None:
         sys.argv = [command_line[0], *overrides]
@@ -67,6 +71,7 @@ def launch(task: Task, config_name: str, overrides: Sequence[str] | None = None)
     finally:
         sys.argv = command_line
         signal.signal(signal.SIGTERM, handler)
+        threading.excepthook = thread_hook
     if job.told:
         raise SystemExit(USER_ERROR)
 
@@ -131,6 +136,15 @@ def _quieten_lightning() -> None:
         lambda record: "Tip:" not in record.getMessage()
     )
     warnings.filterwarnings("ignore", message=r"`isinstance\(treespec, LeafSpec\)` is deprecated")
+
+
+def _tell_of_a_thread(
+    others: Callable[[threading.ExceptHookArgs], Any], failure: threading.ExceptHookArgs
+) -> None:
+    """Leave out what TensorBoard's writing thread could not write: its logger raises that again for us."""
+    of_tensorboard = type(failure.thread).__module__.startswith("tensorboard.")
+    if not (of_tensorboard and isinstance(failure.exc_value, OSError)):
+        others(failure)
 
 
 def _exit_terminated(signum: int, _frame: object) -> NoReturn:

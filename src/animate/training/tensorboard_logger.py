@@ -33,6 +33,20 @@ class TensorBoardLogger(Dashboard, loggers.TensorBoardLogger):
         self.experiment.add_text("config", "".join(f"    {line}\n" for line in text.splitlines()))
 
     @override
+    def finalize(self, status: str) -> None:
+        """Write what is left. Of a failed run only the first failure is told: a disk that is full stays full.
+
+        Raises:
+            OSError: the disk is full or the folder cannot be written, which nobody has told yet.
+
+        """
+        try:
+            super().finalize(status)
+        except OSError:
+            if status == "success":
+                raise
+
+    @override
     def show(self, media: Mapping[str, Path], step: int) -> None:
         """See :class:`Dashboard`."""
         for name, path in media.items():

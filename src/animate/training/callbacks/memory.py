@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytorch_lightning import Callback
 from pytorch_lightning.callbacks import WeightAveraging
+from pytorch_lightning.callbacks.progress.tqdm_progress import Tqdm
 from pytorch_lightning.strategies import DDPStrategy
 from typing_extensions import override
 
@@ -50,13 +51,14 @@ class Memory(Callback):
         except UserError:
             return  # the step itself is about to tell it
         except Exception as error:
-            log.info("the memory of a training step cannot be estimated: %s", _in_a_line(error))
+            with Tqdm.external_write_mode():
+                log.info("the memory of a training step cannot be estimated: %s", _in_a_line(error))
             return
         found = replace(found, copies=_copies(trainer, found))
-        log.info(
-            "a training step will take about %s, estimated in %.1f s", found, time.perf_counter() - begun
-        )
-        _warn(found, pl_module)
+        took = time.perf_counter() - begun
+        with Tqdm.external_write_mode():  # the progress bar has begun its line, and makes room
+            log.info("a training step will take about %s, estimated in %.1f s", found, took)
+            _warn(found, pl_module)
 
 
 def _copies(trainer: Trainer, found: Estimate) -> int:
