@@ -86,7 +86,7 @@ def test_names_are_no_markup(call, tmp_path):
         (["run1", "future"], "format version 9"),
         (["run1", "damaged"], "damaged/metrics.json is no JSON"),
         (["run1", "./run1"], "named twice"),
-        (["run1", "run2", "--output", "empty/x/y"], "empty/x does not exist"),
+        (["run1", "run2", "--output", "other/metrics.json/x"], "other/metrics.json is no folder"),
         (["run1", "run2", "--output", "run2"], "run2 is not empty"),
         (["run1", "run2", "--output", "run2", "--overwrite"], "holds something else"),
     ],

@@ -60,6 +60,14 @@ def test_prepare_makes_a_data_set_and_tells_what_is_in_it(videos, tmp_path, caps
     assert prepare(videos / "me.mp4", tmp_path / "me", "--size", "32", "--overwrite") == 0
 
 
+def test_the_folders_of_a_data_set_are_made_with_it_and_only_then(videos, tmp_path):
+    assert prepare(videos / "nobody.mp4", tmp_path / "new/data/nobody") == 2
+    assert prepare(videos / "me.mp4", tmp_path / "new/data/me", "--crop", "0,0,999,9") == 2
+    assert list(tmp_path.iterdir()) == []
+    assert prepare(videos / "dance.mp4", tmp_path / "new/data/me", "--size", "64", "--role", "source") == 0
+    assert [path.name for path in (tmp_path / "new/data").iterdir()] == ["me"]
+
+
 def test_the_truth_of_puppets_is_found(prepared):
     """A whole chain: drawn joints, their markers found in the video, cut, and read as training reads them."""
     clip = FolderIndex(prepared / "dance").clips("test")[0]
@@ -105,7 +113,7 @@ BAD = {
     "crop outside": (["--crop", "0,0,999,9"], "does not fit"),
     "size": (["--size", "big"], "big is not HEIGHTxWIDTH"),
     "poses size": (["--poses-size", "64x64"], "--poses-size goes with --poses"),
-    "folder": (["--output", "there/is/none"], "does not exist"),
+    "folder": (["--output", "me.mp4/data/me"], "me.mp4 is no folder"),
     "file": (["--output", "me.mp4"], "is a file"),
     "smooth": (["--smooth", "lots"], "invalid choice: 'lots'"),
     "range": (["--start", "30"], "has frames 0 to 19; it cannot start at 30"),

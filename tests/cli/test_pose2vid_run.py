@@ -115,25 +115,35 @@ def test_other_settings_ask_before_a_dance_is_replaced(clips, finished, capsys):
         (["debug"], "KEY=VALUE"),
         (["--face", "pose2vid_face", "--face-setting", "debug"], "KEY=VALUE"),
         (["--face-setting", "a=1"], "--face-setting goes with --face"),
-        (["modle.x=3"], "there is no setting 'modle.x'"),
-        (["trainer.max_epochs=many"], "trainer.max_epochs"),
-        (["--face", "pose2vid_puppets_face", "--face-setting", "modle.x=3"], "there is no setting 'modle.x'"),
         (["--background", "red"], "--background goes with --segment"),
         (["--experiment", "nonsense"], "there is no experiment nonsense"),
         (["--source-poses", "nowhere.json"], "nowhere.json"),
         (["--pose-backend", "nonsense"], "nonsense"),
     ],
-    ids=[
-        *("root", "resume", "word", "face word", "no face", "key", "value", "face key", "background"),
-        *("experiment", "poses", "backend"),
-    ],
+    ids=["root", "resume", "word", "face word", "no face", "background", "experiment", "poses", "backend"],
 )
 def test_bad_input_is_told(clips, tmp_path, capfd, options, message):
     assert main(command(clips, tmp_path / "out", *options, *SMALL)) == 2
     err = capfd.readouterr().err
     assert message in err
     assert "Traceback" not in err
-    assert not list((tmp_path / "out").glob("*/manifest.json"))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["modle.x=3"], "there is no setting 'modle.x'"),
+        (["trainer.max_epochs=many"], "trainer.max_epochs"),
+        (["--face", "pose2vid_puppets_face", "--face-setting", "modle.x=3"], "there is no setting 'modle.x'"),
+    ],
+    ids=["key", "value", "face"],
+)
+def test_settings_of_both_trainings_are_checked_before_any_work(clips, tmp_path, capsys, options, message):
+    assert main(command(clips, tmp_path / "out", *options, *SMALL)) == 2
+    err = capsys.readouterr().err
+    assert message in err
+    assert err.count("\n") == 1
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_folder_of_something_else_is_left_alone(clips, tmp_path, capsys):

@@ -162,6 +162,12 @@ def test_puppets_bring_their_back_ends_and_true_mattes(checkpoint) -> None:
     assert used == {"puppet": "puppet", "identity": "puppet"}
 
 
+def test_the_folders_of_a_report_are_made_with_it(checkpoint) -> None:
+    evaluate_main([*ON_CPU, f"checkpoint={checkpoint}", "metrics.names=[l1]", "output=new/folder/report"])
+    assert read_record(Path("new/folder/report/metrics.json")).clips
+    assert [path.name for path in Path("new/folder").iterdir()] == ["report"]
+
+
 def test_what_lacks_a_back_end_is_listed_with_the_reason(checkpoint, capfd) -> None:
     evaluation = evaluated(f"checkpoint={checkpoint}", "metrics.names=[akd_landmarks,csim]")
     assert sorted(evaluation.unavailable) == ["akd_landmarks", "csim"]
@@ -178,7 +184,8 @@ def test_what_lacks_a_back_end_is_listed_with_the_reason(checkpoint, capfd) -> N
         (["checkpoint=tiny.ckpt", "metrics.names=[nonsense]"], "there is no 'nonsense'"),
         (["checkpoint=tiny.ckpt", "metrics=fats"], "did you mean fast"),
         (["checkpoint=tiny.ckpt", "annotate.landmarks=nobody"], "there is no back-end 'nobody'"),
-        (["checkpoint=tiny.ckpt", "output=nowhere/report"], "the folder nowhere does not exist"),
+        (["checkpoint=tiny.ckpt", "output=tiny.ckpt/report"], "tiny.ckpt is no folder"),
+        (["checkpoint=tiny.ckpt", "output=new/report", "data.root=empty"], "empty"),
         (["checkpoint=tiny.ckpt", "output=data", "overwrite=true"], "holds something else"),
         (["checkpoint=tiny.ckpt", "output=data"], "overwrite=true"),
         (["checkpoint=tiny.ckpt", "chunk=0"], "chunk=0"),

@@ -53,8 +53,11 @@ class Work:
             UserError: it holds something else, or cannot be made.
 
         """
+        from animate.video.results import parents
+
         _check(folder)
-        folder.mkdir(exist_ok=True)
+        with parents(folder):
+            folder.mkdir(exist_ok=True)
         with (folder / ".lock").open("a") as lock:
             if HAS_LOCKS:
                 with suppress(OSError):

@@ -28,7 +28,7 @@ from animate.training.methods import Method, method_of
 from animate.training.provenance import provenance
 from animate.training.resume import trained_size, training_of
 from animate.training.run import build_trainer, check_settings
-from animate.video.results import check_folder, results_folder
+from animate.video.results import check_folder, parents, results_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -69,7 +69,7 @@ def evaluate(config: DictConfig) -> float:
     annotators = _annotators(config, data)
     chosen = _metrics(config, method, annotators)
     _read_masks(data, chosen, annotators)
-    with _workplace(target) as folder:
+    with parents(target), _workplace(target) as folder:
         fps = data.index.clips("test")[0].fps
         scoring = Scoring(method, chosen, annotators, _facts(config, data, method), folder, fps)
         trainer = build_trainer(config, [scoring])

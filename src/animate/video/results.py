@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from animate.errors import UserError
@@ -17,13 +17,15 @@ if TYPE_CHECKING:
 def check_folder(target: Path, marker: str, overwrite: bool, switch: str = "--overwrite") -> None:
     """Raise ``UserError`` where a folder of results could not be put.
 
-    Rules: the folder it goes to must exist; an empty folder is used; one that holds something is replaced
-    with ``overwrite``, and only if it holds ``marker``, the file by which we know that we made it.
+    Rules: the folders it lies in are made when it is (:func:`parents`); an empty folder is used; one that
+    holds something is replaced with ``overwrite``, and only if it holds ``marker``, the file by which we know
+    that we made it.
     """
-    if not target.parent.is_dir():
-        raise UserError(f"{target}: the folder {target.parent} does not exist; create it first")
-    if not os.access(target.parent, os.W_OK):
-        raise UserError(f"{target}: the folder {target.parent} cannot be written; choose another place")
+    there = next((folder for folder in target.parents if folder.exists()), target.parent)
+    if not there.is_dir():
+        raise UserError(f"{target}: {there} is no folder; choose another place")
+    if not os.access(there, os.W_OK):
+        raise UserError(f"{target}: the folder {there} cannot be written; choose another place")
     if not target.exists():
         return
     if not target.is_dir():
@@ -46,14 +48,36 @@ def results_folder(target: Path, marker: str, overwrite: bool) -> Iterator[Path]
     """
     check_folder(target, marker, overwrite)
     temporary = atomic.temporary_name(target)
+    with parents(target):
+        try:
+            temporary.mkdir()
+            yield temporary
+            _put(temporary, target)
+        except OSError as error:
+            raise atomic.explain(target, error) from error
+        finally:
+            atomic.discard(temporary)
+
+
+@contextmanager
+def parents(target: Path) -> Iterator[None]:
+    """Make the folders that a target lies in; those that hold nothing at the end are taken away again.
+
+    Raises:
+        UserError: they cannot be made.
+
+    """
+    made = [folder for folder in target.parents if not folder.exists()]
     try:
-        temporary.mkdir()
-        yield temporary
-        _put(temporary, target)
-    except OSError as error:
-        raise atomic.explain(target, error) from error
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise atomic.explain(target, error) from error
+        yield
     finally:
-        atomic.discard(temporary)
+        for folder in made:
+            with suppress(OSError):  # it holds something, or could not be made
+                folder.rmdir()
 
 
 def _put(temporary: Path, target: Path) -> None:

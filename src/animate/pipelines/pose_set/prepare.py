@@ -32,7 +32,7 @@ from animate.pipelines.usable import FEWEST, joints_inside
 from animate.sidecars import Header, Key, digest, place, sidecars_of, write_sidecar
 from animate.video.image import write_image
 from animate.video.intra import join
-from animate.video.results import check_folder, results_folder
+from animate.video.results import check_folder, parents, results_folder
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -83,29 +83,30 @@ def prepare(
     check_folder(output, MANIFEST, overwrite)
     check_part(recipe, footage.size)
     given = _given(recipe.poses, recipe, footage) if recipe.poses else None
-    work = _work_folder(output, applied)
-    try:
-        pose = given if finder is None else find_poses(footage, finder, work / "poses", advance)
-        assert pose is not None
-        if not pose.found.any():
-            source = recipe.poses or recipe.backend
-            raise UnusableError(
-                f"{footage.path}: in none of {len(pose.found)} frames is a person, by {source}"
-            )
-        box = part(recipe, pose, footage.size)
-        replacement = Replacement(segmentation, pose, footage.numbers) if segmentation else None
-        cut = cut_frames(footage, box, recipe.size, work / "frames", advance, replacement)
-        pose = placed(SMOOTHINGS[recipe.smooth](pose, footage.fps), box, footage.size, recipe.size)
-        with results_folder(output, MANIFEST, overwrite) as folder:
-            made = _described(footage, applied, recipe, pose, box, cut)
-            _write_clips(made, cut, _usable(pose, made.skipped), folder)
-            made.write(folder)
-            write_image(folder / SHEET, _sheet(made, folder))
-    except UserError as error:
-        if isinstance(error, UnusableError) or _is_empty(work):
-            shutil.rmtree(work)
-        raise
-    shutil.rmtree(work)
+    with parents(output):
+        work = _work_folder(output, applied)
+        try:
+            pose = given if finder is None else find_poses(footage, finder, work / "poses", advance)
+            assert pose is not None
+            if not pose.found.any():
+                source = recipe.poses or recipe.backend
+                raise UnusableError(
+                    f"{footage.path}: in none of {len(pose.found)} frames is a person, by {source}"
+                )
+            box = part(recipe, pose, footage.size)
+            replacement = Replacement(segmentation, pose, footage.numbers) if segmentation else None
+            cut = cut_frames(footage, box, recipe.size, work / "frames", advance, replacement)
+            pose = placed(SMOOTHINGS[recipe.smooth](pose, footage.fps), box, footage.size, recipe.size)
+            with results_folder(output, MANIFEST, overwrite) as folder:
+                made = _described(footage, applied, recipe, pose, box, cut)
+                _write_clips(made, cut, _usable(pose, made.skipped), folder)
+                made.write(folder)
+                write_image(folder / SHEET, _sheet(made, folder))
+        except UserError as error:
+            if isinstance(error, UnusableError) or _is_empty(work):
+                shutil.rmtree(work)
+            raise
+        shutil.rmtree(work)
     return replace(made, folder=output)
 
 
