@@ -156,4 +156,4 @@ def test_a_folder_of_something_else_is_never_replaced(call, data, tmp_path):
     assert "photos" in printed.err
     assert (photos / "precious.jpg").exists()
     assert call(data, output=photos / "precious.jpg")[0] == 2
-    assert call(data, output=tmp_path / "no" / "results")[0] == 2
+    assert call(data, output=photos / "precious.jpg" / "results")[0] == 2
