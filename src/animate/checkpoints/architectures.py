@@ -234,7 +234,7 @@ ARCHITECTURES: Mapping[str, Architecture] = {
         networks=Part(
             BackgroundInpainter,
             {
-                "layout": OneOf(("impersonator", "ipercore")),
+                "layout": OneOf(("impersonator", "ipercore", "unet")),
                 "filters": Wholes(1, 4096, 8),
                 "blocks": Whole(0, 64),
                 "image_size": Whole(16, 4096),

@@ -11,9 +11,11 @@ from animate.networks.inpainting import (
     BackgroundInpainter,
     GlobalLocalDiscriminator,
     ResNetInpainter,
+    UNetInpainter,
     composite,
     masked,
 )
+from animate.ops.pull_push import pull_push
 
 
 @pytest.fixture(scope="module")
@@ -96,6 +98,22 @@ def test_every_parameter_learns(layout, learns):
     found = [parameter.grad for parameter in network.parameters()]
     assert len(found) == learns
     assert all(gradient is not None and gradient.isfinite().all() for gradient in found)
+
+
+def test_our_own_begins_with_the_fill_and_all_of_it_learns():
+    torch.manual_seed(3)
+    network = UNetInpainter((4, 6, 8), 5)
+    pictures, hole = torch.rand(2, 3, 13, 22), torch.zeros(2, 1, 13, 22)
+    hole[:, :, 3:9, 5:16] = 1
+    x = masked(pictures, hole)
+    with torch.no_grad():
+        filled = (
+            pull_push(F.pad(x, (0, 2, 0, 3), mode="replicate")[:, :3], 1 - F.pad(hole, (0, 2, 0, 3))) + 1
+        ) / 2
+        torch.testing.assert_close(network(x), filled[..., :13, :22])
+    network.head.weight.data.normal_(0, 0.1)
+    (network(x) - pictures).abs().mean().backward()
+    assert all(weight.grad.abs().sum() > 0 for weight in network.parameters())
 
 
 def test_arguments_rebuild_the_networks():

@@ -9,18 +9,20 @@
 Any height and width will do: ``ResNetInpainter.forward`` states how they are padded.
 
 The background network of Impersonator (Liquid Warping GAN, Liu et al. 2019) is the layout ``impersonator``,
-that of its successor iPERCore (Liu et al. 2021) the layout ``ipercore``.
+that of its successor iPERCore (Liu et al. 2021) the layout ``ipercore``; ``unet`` is our own.
 """
 
 from animate.networks.inpainting.discriminator import GlobalLocalDiscriminator
 from animate.networks.inpainting.model import BackgroundInpainter, composite, masked
 from animate.networks.inpainting.resnet import Layout, ResNetInpainter
+from animate.networks.inpainting.unet import UNetInpainter
 
 __all__ = [
     "BackgroundInpainter",
     "GlobalLocalDiscriminator",
     "Layout",
     "ResNetInpainter",
+    "UNetInpainter",
     "composite",
     "masked",
 ]

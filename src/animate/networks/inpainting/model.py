@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from torch import Tensor, nn
 
-from animate.networks.inpainting.resnet import FILTERS, Layout, ResNetInpainter
+from animate.networks.inpainting.resnet import FILTERS, ResNetInpainter
+from animate.networks.inpainting.unet import UNetInpainter
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,7 +18,7 @@ class BackgroundInpainter(nn.Module):
     """The background network, and the side of the pictures that it is made for.
 
     Args:
-        layout: see :class:`ResNetInpainter`.
+        layout: a published one (:class:`ResNetInpainter`), or our own (:class:`UNetInpainter`).
         filters: likewise.
         blocks: likewise.
         image_size: side of the pictures that it learned from; 256 is published. Larger pictures are filled at
@@ -27,7 +28,7 @@ class BackgroundInpainter(nn.Module):
 
     def __init__(
         self,
-        layout: Layout = "impersonator",
+        layout: Literal["impersonator", "ipercore", "unet"] = "impersonator",
         filters: Sequence[int] = FILTERS,
         blocks: int = 6,
         image_size: int = 256,
@@ -39,7 +40,9 @@ class BackgroundInpainter(nn.Module):
             "blocks": blocks,
             "image_size": image_size,
         }
-        self.background = ResNetInpainter(layout, filters, blocks)
+        self.background: ResNetInpainter | UNetInpainter = (
+            UNetInpainter(filters, blocks) if layout == "unet" else ResNetInpainter(layout, filters, blocks)
+        )
 
     def fill(self, pictures: Tensor, hole_mask: Tensor) -> Tensor:
         """Fill holes; what is around them stays as it is.

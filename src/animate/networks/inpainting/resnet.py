@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from animate.errors import UserError
+from animate.networks.inpainting.padding import to_multiple
 from animate.ops.precision import at_least_float32
 
 if TYPE_CHECKING:
@@ -121,8 +122,7 @@ class ResNetInpainter(nn.Module):
 
         """
         height, width = x.shape[-2:]
-        missing = [max(-(-n // self.multiple), 2) * self.multiple - n for n in (height, width)]
-        padded = F.pad(x, (0, missing[1], 0, missing[0]), mode="replicate") if any(missing) else x
+        padded = to_multiple(x, self.multiple)
         y: Tensor = self.head(self.ups(self.blocks(self.downs(self.stem(padded)))))
         return (at_least_float32(y[..., :height, :width]).tanh() + 1) / 2
 
