@@ -40,7 +40,8 @@ class DilatedResidual(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """``(B, channels, H, W)`` to the same shape."""
-        return x + SMALL * self.conv2(F.relu(self.conv1(x), inplace=True))
+        added: Tensor = self.conv2(F.relu(self.conv1(x), inplace=True))
+        return x + SMALL * added
 
 
 class UNetInpainter(nn.Module):
