@@ -13,7 +13,7 @@ from animate.checkpoints.description import describe
 from animate.checkpoints.save import save
 from animate.cli.main import main
 from animate.networks.inpainting import BackgroundInpainter, masked
-from animate.pipelines.inpaint import Filler, shrunk
+from animate.pipelines.inpaint import NetworkFiller, shrunk
 from animate.video.decode import stream
 from animate.video.encode import VideoWriter
 from animate.video.image import read_image, write_image
@@ -60,6 +60,18 @@ def test_a_picture_is_filled_in_its_mask_alone(place, capsys):
     assert run(place, *PHOTO, "--mask", "mask.png", "--output", "plate.png", "--overwrite") == 0
 
 
+def test_a_plate_of_the_users_own_is_shown_in_the_hole(place, capsys):
+    write_image(place / "own_plate.png", np.full((*SIZE, 3), 60, np.uint8))
+    own = ("--plate", "own_plate.png", "--mask", "mask.png")
+    assert run(place, "--image", "photo.png", *own, "--output", "placed.png") == 0
+    before, after = (read_image(place / name) for name in ("photo.png", "placed.png"))
+    inside = read_image(place / "mask.png")[..., 0] > 0
+    assert (after[inside] == 60).all()
+    np.testing.assert_array_equal(after[~inside], before[~inside])
+    assert run(place, "--video", "clip.mp4", *own, "--output", "placed.mp4") == 0
+    assert np.abs(next(stream(place / "placed.mp4")).image[12:28, 17:28].astype(int) - 60).max() <= 6
+
+
 def test_a_matte_makes_a_larger_hole(place, capsys):
     assert run(place, *PHOTO, "--matte", "mask.png", "--output", "own.png") == 0
     assert "20.4% of the picture" in capsys.readouterr().out  # 24 x 19 of 40 x 56
@@ -95,9 +107,13 @@ def test_a_plate_needs_no_network_where_everything_was_seen(place, capsys):
         ),
         ((*PHOTO, "--mask", "small.png"), "small.png is 10x8, and what is to be filled is 56x40"),
         ((*PHOTO, "--mask", "nothing.png"), "nothing.png"),
+        (
+            ("--image", "photo.png", "--plate", "small.png", "--mask", "mask.png"),
+            "small.png is 10x8, and what is to be filled is 56x40",
+        ),
         ((*PHOTO, "--matte-backend", "magic"), "there is no back-end 'magic'"),
         ((*PHOTO, "--mask", "mask.png", "--max-share", "0"), "--max-share 0"),
-        (("--image", "photo.png", "--mask", "mask.png"), "--checkpoint is missing"),
+        (("--image", "photo.png", "--mask", "mask.png"), "--checkpoint or --plate is missing"),
         (("--image", "photo.png", "--checkpoint", "photo.png", "--mask", "mask.png"), "photo.png"),
         (("--video", "clip.mp4", "--mask", "mask.png"), "name a --checkpoint"),
         (("--video", "clip.mp4", "--matte", "short.mp4"), "has 2 frames, fewer"),
@@ -146,14 +162,14 @@ def test_a_large_picture_is_filled_at_the_networks_size():
     networks.background.register_forward_pre_hook(lambda _, args: seen.append(args[0].shape))
     pictures, hole = torch.rand(1, 3, 40, 60), torch.zeros(1, 1, 40, 60)
     hole[..., 10:30, 20:40] = 1
-    made = Filler(networks)(pictures, hole)
+    made = NetworkFiller(networks)(pictures, hole)
     assert seen == [(1, 4, 16, 24)]
     assert made.shape == pictures.shape
     small = torch.rand(1, 3, 10, 12)
     mask = (torch.rand(1, 1, 10, 12) > 0.5).float()
     with torch.no_grad():
         expected = torch.lerp(small, networks.background(masked(small, mask)), mask)
-    torch.testing.assert_close(Filler(networks)(small, mask), expected)
+    torch.testing.assert_close(NetworkFiller(networks)(small, mask), expected)
 
 
 def test_what_was_in_the_hole_never_reaches_the_network():

@@ -13,7 +13,7 @@ from animate.data.synthetic import PuppetIndex
 from animate.errors import UserError
 from animate.networks.inpainting import BackgroundInpainter
 from animate.pipelines.alignment import camera_motion, exposed_like, largest_motion, moved_by
-from animate.pipelines.inpaint import FileHoles, Filler, Holed
+from animate.pipelines.inpaint import FileHoles, Holed, NetworkFiller
 from animate.pipelines.plate import PlateSettings, make_plate, masked_median, plate_file, spread
 from animate.video.encode import VideoWriter
 from animate.video.image import read_image, write_image
@@ -157,7 +157,7 @@ def test_a_file_becomes_a_plate_and_the_network_fills_what_was_never_seen(tmp_pa
     truth = scene()
     path, masks = write(tmp_path, walk(lambda _: truth, count=3))
     torch.manual_seed(0)
-    filler = Filler(BackgroundInpainter("impersonator", (4, 8), 1, image_size=96).eval())
+    filler = NetworkFiller(BackgroundInpainter("impersonator", (4, 8), 1, image_size=96).eval())
     made = plate_file(path, tmp_path / "plate.png", masks, filler)
     picture = read_image(tmp_path / "plate.png")
     assert made.frames == 3

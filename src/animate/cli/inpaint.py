@@ -31,8 +31,12 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--video", type=Path, metavar="FILE", help="a video, or a folder of numbered pictures"
     )
     parser.add_argument("--output", type=Path, required=True, metavar="FILE", help="a picture, or a video")
-    parser.add_argument(
+    background = parser.add_mutually_exclusive_group()
+    background.add_argument(
         "--checkpoint", type=Path, metavar="CKPT", help="a background network; a plate may do without"
+    )
+    background.add_argument(
+        "--plate", type=Path, metavar="FILE", help="a clean picture of the background, instead of a network"
     )
     holes = parser.add_mutually_exclusive_group(required=True)
     holes.add_argument(
@@ -93,8 +97,9 @@ def _check(args: argparse.Namespace) -> None:
         raise UserError(f"{args.output} exists; name another --output or pass --overwrite")
     if not args.output.absolute().parent.is_dir():
         raise UserError(f"--output {args.output}: the folder {args.output.parent} does not exist; create it")
-    if args.checkpoint is None and (args.image is not None or not _is_picture(args.output)):
-        raise UserError("--checkpoint is missing: only the plate of a video can do without a network")
+    filled = args.checkpoint is not None or args.plate is not None
+    if not filled and (args.image is not None or not _is_picture(args.output)):
+        raise UserError("--checkpoint or --plate is missing: only the plate of a video can do without")
 
 
 def _is_picture(path: Path) -> bool:
@@ -106,11 +111,13 @@ def _is_picture(path: Path) -> bool:
 def _filler(args: argparse.Namespace) -> Filler | None:
     from animate import checkpoints
     from animate.pipelines.device import resolve
-    from animate.pipelines.inpaint import Filler
+    from animate.pipelines.inpaint import NetworkFiller, PlateFiller
 
+    if args.plate is not None:
+        return PlateFiller(args.plate)
     if args.checkpoint is None:
         return None
-    return Filler(checkpoints.load(args.checkpoint, resolve(args.device), method="inpainting"))
+    return NetworkFiller(checkpoints.load(args.checkpoint, resolve(args.device), method="inpainting"))
 
 
 def _finder(args: argparse.Namespace) -> HoleFinder:

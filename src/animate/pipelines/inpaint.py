@@ -59,8 +59,62 @@ class Holed(NamedTuple):
     time: Fraction
 
 
-class Filler:
-    """Fills holes in pictures of any size.
+class Filler(Protocol):
+    """Fills holes."""
+
+    @property
+    def device(self) -> torch.device:
+        """Where it works."""
+
+    def __call__(self, pictures: Tensor, hole_mask: Tensor) -> Tensor:
+        """Fill.
+
+        Args:
+            pictures: (B, 3, H, W) in [0, 1], on its device.
+            hole_mask: (B, 1, H, W), 0 or 1.
+
+        Returns:
+            (B, 3, H, W) in [0, 1]; outside of the holes and their soft edges as it was.
+
+        """
+
+
+class PlateFiller:
+    """Shows a clean picture of the background in the hole.
+
+    Args:
+        path: the picture.
+
+    Raises:
+        UserError: it cannot be read.
+
+    """
+
+    device = torch.device("cpu")
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._plate = _tensor(read_image(path))[None]
+
+    def __call__(self, pictures: Tensor, hole_mask: Tensor) -> Tensor:
+        """See :class:`Filler`.
+
+        Raises:
+            UserError: the pictures are of another size.
+
+        """
+        (height, width), (own_height, own_width) = pictures.shape[-2:], self._plate.shape[-2:]
+        if (height, width) != (own_height, own_width):
+            raise UserError(
+                f"{self._path} is {own_width}x{own_height}, and what is to be filled is {width}x{height}: "
+                "bring them to one size"
+            )
+        plate = self._plate.expand_as(pictures)
+        return feather_composite(plate, pictures, hole_mask, round(FEATHER * min(height, width)))
+
+
+class NetworkFiller:
+    """Fills holes in pictures of any size by a background network.
 
     A picture whose shorter side is longer than that of the pictures which the network learned from is brought
     to it; there a pixel belongs to the hole if it holds anything of it. What was made is enlarged, and laid
@@ -78,16 +132,7 @@ class Filler:
 
     @torch.inference_mode()
     def __call__(self, pictures: Tensor, hole_mask: Tensor) -> Tensor:
-        """Fill.
-
-        Args:
-            pictures: (B, 3, H, W) in [0, 1], on the networks' device.
-            hole_mask: (B, 1, H, W), 0 or 1.
-
-        Returns:
-            (B, 3, H, W) in [0, 1].
-
-        """
+        """See :class:`Filler`."""
         size = (pictures.shape[-2], pictures.shape[-1])
         scale = min(1.0, self._side / min(size))
         small = (max(1, round(scale * size[0])), max(1, round(scale * size[1])))
