@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import selectors
 import signal
 import subprocess
 import sys
@@ -23,6 +24,8 @@ def reader() -> Iterator[subprocess.Popen[str]]:
     command = [sys.executable, Path(__file__).with_name("reader.py")]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     with subprocess.Popen(command, **pipes, text=True, start_new_session=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "listening\n"
         yield process
         process.kill()
 
@@ -58,6 +61,19 @@ def test_workers_read_on_after_a_signal_to_all_processes_and_end_with_a_reader_t
     assert "an error that leaves the workers running" in reader.communicate(timeout=120)[1]
     assert reader.returncode == 1
     assert not left_alive(workers)
+
+
+def test_workers_start_under_a_hail_of_signals_to_all_processes(reader) -> None:
+    """They hear none from their first instruction on, so there is no moment in which one would end them."""
+    with selectors.DefaultSelector() as waiting:
+        waiting.register(reader.stdout, selectors.EVENT_READ)
+        deadline = time.monotonic() + 120
+        while not waiting.select(timeout=0.002) and time.monotonic() < deadline:
+            for number in (signal.SIGTERM, signal.SIGUSR1):
+                os.killpg(reader.pid, number)
+    assert len(reader.stdout.readline().split()) == 2
+    os.killpg(reader.pid, signal.SIGTERM)  # the last of the hail may be forgotten: this one is not
+    assert reader.stdout.readline() == "read on: 100\n"
 
 
 def left_alive(workers: list[int]) -> list[int]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import threading
 from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple, TypedDict
@@ -185,10 +186,8 @@ def quiet_worker(_: int) -> None:
     """
     import cv2
 
-    from animate.data.undisturbed import ignore_signals
-
     cv2.setNumThreads(0)
-    ignore_signals()  # torch has just let SIGTERM end the worker
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # where there is no fork server that could have blocked it
     reader = multiprocessing.parent_process()
     if reader is not None:
         threading.Thread(target=_end_with, args=(reader,), daemon=True).start()

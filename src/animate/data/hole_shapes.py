@@ -71,6 +71,7 @@ class Silhouettes:
 
     people: ClipIndex
     _cache: ClipCache = field(default_factory=ClipCache, init=False, repr=False, compare=False)
+    _listed: dict[Split, Sequence[Clip]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def draw(self, rng: np.random.Generator, split: Split) -> Shape:
         """See ``holes.Shapes``: a person in motion, from some frame on; at the clip's end it goes back."""
@@ -86,10 +87,11 @@ class Silhouettes:
         raise UserError(f"{clip.name}: hardly a frame with a figure in {DRAWS} draws of silhouettes")
 
     def _clips(self, split: Split) -> Sequence[Clip]:
-        """List the people of a split; in a folder without splits, everybody."""
-        if isinstance(self.people, FolderIndex) and self.people.is_flat:
-            return self.people.clips("train")
-        return self.people.clips(split)
+        """List the people of a split, once; in a folder without splits, everybody."""
+        if split not in self._listed:
+            everybody = isinstance(self.people, FolderIndex) and self.people.is_flat
+            self._listed[split] = self.people.clips("train" if everybody else split)
+        return self._listed[split]
 
     def _reading(self, clip: Clip) -> Callable[[int], NDArray[np.float32]]:
         """Read mattes of a clip, each once."""
@@ -115,6 +117,7 @@ class Silhouettes:
         """Begin with none opened."""
         object.__setattr__(self, "people", state["people"])
         object.__setattr__(self, "_cache", ClipCache())
+        object.__setattr__(self, "_listed", {})
 
 
 def _there_and_back(number: int, clip: Clip) -> int:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import atexit
 import multiprocessing
+import signal
 from functools import cache, partial
+from multiprocessing import forkserver, resource_tracker
 from typing import TYPE_CHECKING
 
 from torch.utils.data import DataLoader
@@ -123,15 +125,33 @@ def worker_context() -> multiprocessing.context.BaseContext:
     """Return how workers start: never by forking this process.
 
     A copy could not use its threads and its CUDA context. A fork server imports the readers once and each
-    worker is forked from it, which takes milliseconds.
+    worker is forked from it, which takes milliseconds. It is started here, deaf to what ends the run.
     """
     atexit.register(_kill_workers)
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
-    readers = ["animate.data.dataset", "animate.data.transforms", "cv2"]
-    context.set_forkserver_preload(["__main__", *readers, "animate.data.undisturbed"])
+    context.set_forkserver_preload(["__main__", "animate.data.dataset", "animate.data.transforms", "cv2"])
+    _start_fork_server()
     return context
+
+
+def _start_fork_server() -> None:
+    """Start the fork server with the signals blocked that end a run; it and all workers inherit that.
+
+    Ctrl-C and schedulers signal all processes of a job. The trainer finishes its step and saves, for which it
+    may need another batch, so workers outlive it. Blocked from before their first instruction, because one
+    that ignored signals by itself would have moments, of importing and of torch's own handlers, in which it
+    dies of them.
+    """
+    ending = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGUSR1")]
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ending)
+    try:
+        resource_tracker.ensure_running()  # which the server needs, and which lets some of them through again
+        signal.pthread_sigmask(signal.SIG_BLOCK, ending)
+        forkserver.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _kill_workers() -> None:
