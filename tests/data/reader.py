@@ -1,4 +1,4 @@
-"""Reads from two data workers and prints their process numbers; after one more signal it reads on, and fails."""
+"""Reads from two data workers and prints their process numbers; after one more signal reads on, and fails."""
 
 from __future__ import annotations
 
