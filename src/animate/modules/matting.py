@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar
 
-import pytorch_lightning as pl
 import torch
 from torch import Tensor
 from torchmetrics import MetricCollection
 from torchmetrics.classification import BinaryJaccardIndex, BinaryPrecisionRecallCurve
+from typing_extensions import override
 
 from animate.losses.matting import boundary_weight, cross_entropy, iou_loss, ssim_loss
 from animate.modules import optim
+from animate.modules.learner import Learner
 from animate.modules.optim import AdamSettings
 from animate.networks.u2net import normalised
 from animate.types import Batch, StepOutput
@@ -20,11 +21,12 @@ from animate.types import Batch, StepOutput
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from pytorch_lightning.utilities.types import OptimizerLRScheduler
+    from torch import nn
+    from torch.optim import Optimizer
+    from torch.optim.lr_scheduler import LRScheduler
 
     from animate.networks.u2net import U2NetMatting
 
-PARTS = ("matting",)
 ADAM = AdamSettings(lr=1e-3, betas=(0.9, 0.999))
 BETA_SQUARED = 0.3
 """How recall counts against precision in the F-measure of saliency (Achanta et al., 2009)."""
@@ -51,7 +53,7 @@ class MatteWeights:
     boundary: float = 0.0
 
 
-class Matting(pl.LightningModule):
+class Matting(Learner):
     """U²-Net on frames with mattes: all seven maps learn from the one that is true.
 
     Validation returns mattes as pictures, so that ``l1`` is their mean absolute error (MAE), and logs besides
@@ -74,6 +76,8 @@ class Matting(pl.LightningModule):
     """What evaluation reads along with the frames."""
     discriminator = None
 
+    networks: U2NetMatting
+
     def __init__(
         self,
         networks: U2NetMatting,
@@ -83,36 +87,26 @@ class Matting(pl.LightningModule):
         decay_epochs: int = 1,
         freeze: Sequence[str] = (),
     ) -> None:
-        super().__init__()
-        self.networks = networks
+        super().__init__(networks)
         self.loss_weights = loss_weights or MatteWeights()
         self.constant_epochs, self.decay_epochs = constant_epochs, decay_epochs
-        self.optimizer_settings = dict.fromkeys(PARTS, ADAM) if optimizer is None else dict(optimizer)
-        optim.check_parts(PARTS, self.optimizer_settings)
-        self._frozen_parts = optim.freeze(self, freeze)
         self.scores = MetricCollection(
             {"curve": BinaryPrecisionRecallCurve(THRESHOLDS), "iou": BinaryJaccardIndex(ON_FIGURE)},
             compute_groups=False,
         )
-        self.train()
+        self.settle(optimizer, ADAM, freeze)
 
-    def train(self, mode: bool = True) -> Self:
-        """Switch to training or evaluation; frozen parts stay in evaluation (Lightning warns of them)."""
-        super().train(mode)
-        for name in self._frozen_parts:
-            self.get_submodule(name).eval()
-        return self
+    @override
+    def parts(self) -> dict[str, nn.Module]:
+        """Name the one network."""
+        return {"matting": self.networks}
 
-    def configure_optimizers(self) -> OptimizerLRScheduler:
-        """Make one Adam; its learning rate falls linearly in the end, counted in epochs."""
-        optimizer = optim.grouped_adam({"matting": self.networks}, self.optimizer_settings)
-        scheduler = optim.linear_decay(optimizer, self.constant_epochs, self.decay_epochs)
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "epoch"}}
+    @override
+    def schedule(self, optimizer: Optimizer) -> LRScheduler:
+        """Let the learning rate fall linearly in the end."""
+        return optim.linear_decay(optimizer, self.constant_epochs, self.decay_epochs)
 
-    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:  # noqa: ARG002
-        """Sum the weighted terms of one batch of frames with mattes."""
-        return optim.logged_sum(self, self.training_terms(batch), len(batch["frames"]))
-
+    @override
     def training_terms(self, batch: Batch) -> dict[str, Tensor]:
         """Build every weighted term of the objective, by name: each a sum over the seven maps."""
         weights = self.loss_weights
@@ -131,14 +125,17 @@ class Matting(pl.LightningModule):
             terms["ssim"] = weights.ssim * torch.stack(each).sum()
         return terms
 
-    def validation_step(self, batch: Batch, batch_idx: int) -> StepOutput:  # noqa: ARG002
+    @override
+    def validation_step(self, batch: Batch, batch_idx: int) -> StepOutput:
         """Cut the figures out of every clip's frames."""
         return self._scored(self.reconstruct(batch))
 
-    def test_step(self, batch: Batch, batch_idx: int) -> StepOutput:  # noqa: ARG002
+    @override
+    def test_step(self, batch: Batch, batch_idx: int) -> StepOutput:
         """Cut the figures out of every clip's frames."""
         return self._scored(self.reconstruct(batch))
 
+    @override
     def reconstruct(self, batch: Batch) -> StepOutput:
         """Cut the figures out of frames 1 to T - 1 of each of B clips: N = B (T - 1).
 
