@@ -47,8 +47,13 @@ def perceptual(made, real):
     return (made - real).square().mean()
 
 
+def rms(made, true, hole):
+    """Over the pixels of a hole."""
+    return torch.linalg.vector_norm((made - true)[:, hole[0] > 0]) / (3 * hole.sum()).sqrt()
+
+
 def test_the_objective_is_the_published_sum(networks, discriminator):
-    weights = InpaintingWeights(perceptual=10, reconstruction=10, hole=3, face=5)
+    weights = InpaintingWeights(perceptual=10, reconstruction=10, hole=3, hole_rms=4, face=5)
     module = Inpainting(networks, discriminator, perceptual, lambda a, b: (a - b).abs().max(), weights)
     batch = batch_of()
     true, hole = batch["frames"].flatten(0, 1), batch["hole_mask"].flatten(0, 1)
@@ -60,6 +65,7 @@ def test_the_objective_is_the_published_sum(networks, discriminator):
         "perceptual": 10 * perceptual(made, true),
         "reconstruction": 10 * (2 * made - 2 * true).abs().mean(),
         "hole": 3 * (2 * made - 2 * true).abs()[hole.expand_as(made) > 0].mean(),
+        "hole_rms": 4 * torch.stack([2 * rms(*one) for one in zip(made, true, hole, strict=True)]).mean(),
         "face": 5 * (made - true).abs().max(),
         "generator_gan": sum((score - 0).square().mean() for score in fake),
         "discriminator_gan": sum((s - 1).square().mean() for s in real)

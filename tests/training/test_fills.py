@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from animate.training.fills import FILLS, nearest_pixel
+from animate.ops.classical_fills import nearest_pixel
+from animate.training.fills import FILLS
 
 
 def batch_of(picture, hole):

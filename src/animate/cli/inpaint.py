@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from animate.cli import inpaint_compare
 from animate.errors import UserError
 
 if TYPE_CHECKING:
@@ -25,12 +26,13 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "for a video is a picture, from what the whole video shows, and by the network only where it never "
         "shows it (docs/inpainting.md).",
     )
-    source = parser.add_mutually_exclusive_group(required=True)
+    inpaint_compare.add_parser(parser.add_subparsers(metavar="compare", title="instead"))
+    source = parser.add_mutually_exclusive_group()
     source.add_argument("--image", type=Path, metavar="FILE", help="a picture")
     source.add_argument(
         "--video", type=Path, metavar="FILE", help="a video, or a folder of numbered pictures"
     )
-    parser.add_argument("--output", type=Path, required=True, metavar="FILE", help="a picture, or a video")
+    parser.add_argument("--output", type=Path, metavar="FILE", help="a picture, or a video")
     background = parser.add_mutually_exclusive_group()
     background.add_argument(
         "--checkpoint", type=Path, metavar="CKPT", help="a background network; a plate may do without"
@@ -38,7 +40,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     background.add_argument(
         "--plate", type=Path, metavar="FILE", help="a clean picture of the background, instead of a network"
     )
-    holes = parser.add_mutually_exclusive_group(required=True)
+    holes = parser.add_mutually_exclusive_group()
     holes.add_argument(
         "--mask", type=Path, metavar="FILE", help="a picture or a video that is white where is to be filled"
     )
@@ -86,6 +88,14 @@ def run(args: argparse.Namespace) -> int:
 
 def _check(args: argparse.Namespace) -> None:
     """Raise ``UserError`` for what can be known to fail before any work is done."""
+    # Not required of the parser, since `animate inpaint compare` takes none of them.
+    for given, names in (
+        (args.image or args.video, "--image or --video"),
+        (args.output, "--output"),
+        (args.mask or args.matte or args.matte_backend, "--mask, --matte or --matte-backend"),
+    ):
+        if given is None:
+            raise UserError(f"{names} is missing; see `animate inpaint --help`")
     if not 0 < args.max_share <= 1:
         raise UserError(f"--max-share {args.max_share:g}: give a share of the picture, above 0 and at most 1")
     if args.image is not None and not _is_picture(args.output):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
 import cv2
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from animate.data.clips import ClipReader
     from animate.data.holes import Shape
     from animate.data.index import Clip, ClipIndex, Split
 
@@ -73,17 +74,14 @@ class Silhouettes:
     _cache: ClipCache = field(default_factory=ClipCache, init=False, repr=False, compare=False)
     _listed: dict[Split, Sequence[Clip]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
-    def draw(self, rng: np.random.Generator, split: Split) -> Shape:
+    def draw(self, rng: np.random.Generator, split: Split) -> Person:
         """See ``holes.Shapes``: a person in motion, from some frame on; at the clip's end it goes back."""
         clips = self._clips(split)
         for _ in range(DRAWS):
             clip = clips[int(rng.integers(len(clips)))]
-            start = int(rng.integers(clip.num_frames))
-            read = self._reading(clip)
-            if (read(start) > _ON_FIGURE).mean() >= SMALLEST:
-                return lambda frame, clip=clip, read=read, start=start: read(
-                    _there_and_back(start + frame, clip)
-                )
+            person = Person(clip, self._cache.open(clip), int(rng.integers(clip.num_frames)))
+            if (person(0) > _ON_FIGURE).mean() >= SMALLEST:
+                return person
         raise UserError(f"{clip.name}: hardly a frame with a figure in {DRAWS} draws of silhouettes")
 
     def _clips(self, split: Split) -> Sequence[Clip]:
@@ -92,22 +90,6 @@ class Silhouettes:
             everybody = isinstance(self.people, FolderIndex) and self.people.is_flat
             self._listed[split] = self.people.clips("train" if everybody else split)
         return self._listed[split]
-
-    def _reading(self, clip: Clip) -> Callable[[int], NDArray[np.float32]]:
-        """Read mattes of a clip, each once."""
-        reader = self._cache.open(clip)
-        scale = SIDE / max(clip.size)
-        size = (max(1, round(scale * clip.size[0])), max(1, round(scale * clip.size[1])))
-
-        @lru_cache(maxsize=64)
-        def read(frame: int) -> NDArray[np.float32]:
-            known = reader.truth([frame], size)
-            if "person_mask" not in known:
-                raise UserError(f"{clip.name}: has no mattes; `animate annotate mattes` makes them")
-            matte: NDArray[np.float32] = known["person_mask"][0]
-            return matte
-
-        return read
 
     def __getstate__(self) -> dict[str, ClipIndex]:
         """Leave opened clips behind."""
@@ -118,6 +100,61 @@ class Silhouettes:
         object.__setattr__(self, "people", state["people"])
         object.__setattr__(self, "_cache", ClipCache())
         object.__setattr__(self, "_listed", {})
+
+
+@dataclass(frozen=True)
+class Person:
+    """Somebody in a clip, from some frame on; see ``holes.Figure``.
+
+    Args:
+        clip: in which mattes are known.
+        reader: of the clip.
+        start: the frame that is his first.
+
+    """
+
+    clip: Clip
+    reader: ClipReader
+    start: int
+
+    def __call__(self, frame: int) -> NDArray[np.float32]:
+        """Give the matte of a frame.
+
+        Raises:
+            UserError: the clip has none.
+
+        """
+        return self._mattes(_there_and_back(self.start + frame, self.clip))
+
+    def colours(self, frame: int) -> NDArray[np.float32]:
+        """See ``holes.Figure``: the frame less its background, where that is known, else times the matte."""
+        number, matte = _there_and_back(self.start + frame, self.clip), self(frame)[..., None]
+        shown = self.reader.frames([number], self._size)[0].astype(np.float32)
+        known = self.reader.truth([number], self._size)
+        if "background" not in known:
+            return np.asarray(shown * matte)
+        only: NDArray[np.float32] = shown - (1 - matte) * known["background"][0].astype(np.float32)
+        return only.clip(0, 255)
+
+    @property
+    def _size(self) -> tuple[int, int]:
+        height, width = self.clip.size
+        scale = SIDE / max(height, width)
+        return max(1, round(scale * height)), max(1, round(scale * width))
+
+    @cached_property
+    def _mattes(self) -> Callable[[int], NDArray[np.float32]]:
+        """Read mattes of the clip by the numbers of frames, each once."""
+
+        @lru_cache(maxsize=64)
+        def read(number: int) -> NDArray[np.float32]:
+            known = self.reader.truth([number], self._size)
+            if "person_mask" not in known:
+                raise UserError(f"{self.clip.name}: has no mattes; `animate annotate mattes` makes them")
+            matte: NDArray[np.float32] = known["person_mask"][0]
+            return matte
+
+        return read
 
 
 def _there_and_back(number: int, clip: Clip) -> int:

@@ -34,6 +34,13 @@ class Shape(Protocol):
         """Give the frame's shape (h, w) in [0, 1], 1 inside; every frame has one size, and no end."""
 
 
+class Figure(Shape, Protocol):
+    """Somebody who can be shown, not only cut out."""
+
+    def colours(self, frame: int) -> NDArray[np.float32]:
+        """Give the frame's figure (h, w, 3) in [0, 255], as bright as it covers: black where nobody is."""
+
+
 class Shapes(Protocol):
     """Where the shapes of holes come from."""
 
@@ -119,15 +126,26 @@ class Hole:
 
     def masks(self, indices: Sequence[int], size: tuple[int, int]) -> Mask:
         """Give the masks of these frames: (T, H, W) float32, 1 in the hole, else 0; ``size`` = (H, W)."""
+        return (self.placed(self.shape, indices, size) > _IN_HOLE).astype(np.float32)
+
+    def placed(self, drawn: Shape, indices: Sequence[int], size: tuple[int, int]) -> Mask:
+        """Put what is drawn where the hole lies in these frames: (T, H, W), and channels where it has some.
+
+        Args:
+            drawn: frame by frame, of the size of the shape; its matte, or what it looks like.
+            indices: numbers of the frames.
+            size: (H, W).
+
+        """
         scale, box = self._scaled(size)
         # A frame asked for twice is drawn once.
-        drawn = {index: self._mask(index, scale, box, size) for index in dict.fromkeys(indices)}
-        return np.stack([drawn[index] for index in indices])
+        frames = {index: self._warped(drawn, index, scale, box, size) for index in dict.fromkeys(indices)}
+        return np.stack([frames[index] for index in indices])
 
     def _scaled(self, size: tuple[int, int]) -> tuple[float, NDArray[np.float64]]:
         """Measure the figure: its scale, and the box (left, top, right, bottom) around all it does, in px."""
         looks = np.unique(np.linspace(0, self.frames - 1, LOOKS).astype(int))
-        seen = np.stack([self._figure(int(frame)) for frame in looks])
+        seen = np.stack([self._mirrored(self.shape(int(frame))) for frame in looks])
         area = float((seen > _IN_HOLE).mean(0).sum())
         if area < 1:
             raise UserError("a hole's figure is not in the picture")
@@ -135,11 +153,12 @@ class Hole:
         rows, columns = (np.flatnonzero((seen > _IN_HOLE).any(axis=axes)) for axes in ((0, 2), (0, 1)))
         return scale, scale * np.array([columns[0], rows[0], columns[-1] + 1, rows[-1] + 1])
 
-    def _figure(self, frame: int) -> Mask:
-        shape = self.shape(frame)
-        return shape[:, ::-1] if self.mirrored else shape
+    def _mirrored(self, drawn: Mask) -> Mask:
+        return drawn[:, ::-1] if self.mirrored else drawn
 
-    def _mask(self, frame: int, scale: float, box: NDArray[np.float64], size: tuple[int, int]) -> Mask:
+    def _warped(
+        self, drawn: Shape, frame: int, scale: float, box: NDArray[np.float64], size: tuple[int, int]
+    ) -> Mask:
         progress = frame / max(self.frames - 1, 1)
         left, top = (
             _along(self.place[i], progress * self.drift[i] * length, length - (box[i + 2] - box[i])) - box[i]
@@ -148,9 +167,8 @@ class Hole:
         # Half a pixel, because positions are of pixels' edges and the map is of their centres.
         shift = (scale - 1) / 2
         matrix = np.array([[scale, 0.0, left + shift], [0.0, scale, top + shift]])
-        figure = np.ascontiguousarray(self._figure(frame))
-        warped = cv2.warpAffine(figure, matrix, size[::-1], flags=cv2.INTER_LINEAR)
-        return (warped > _IN_HOLE).astype(np.float32)
+        figure = np.ascontiguousarray(self._mirrored(drawn(frame)))
+        return np.asarray(cv2.warpAffine(figure, matrix, size[::-1], flags=cv2.INTER_LINEAR), np.float32)
 
 
 def _along(place: float, moved: float, room: float) -> float:

@@ -209,7 +209,7 @@ class InpaintingData(VideoDataModule):
         folder = scenes if isinstance(scenes, str | Path) else None
         index = SceneFolderIndex(folder, max_broken_share=max_skipped_share) if folder else scenes
         assert not isinstance(index, str | Path)
-        holes = Holes(_shapes(people), share, drift)
+        holes = Holes(shapes_of(people), share, drift)
         super().__init__(
             HoledScenes(index, holes, seed=holes_seed),
             image_size=image_size,
@@ -227,7 +227,13 @@ class InpaintingData(VideoDataModule):
         )
 
 
-def _shapes(people: str | Path | ClipIndex | None) -> Blobs | Silhouettes:
+def shapes_of(people: str | Path | ClipIndex | None) -> Blobs | Silhouettes:
+    """Tell the shapes of holes: see ``InpaintingData``.
+
+    Raises:
+        UserError: the folder cannot be used.
+
+    """
     if people is None:
         return Blobs()
     return Silhouettes(FolderIndex(people, flat="train") if isinstance(people, str | Path) else people)

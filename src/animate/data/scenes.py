@@ -40,6 +40,7 @@ class SceneFolderIndex:
 
     Args:
         root: the folder.
+        flat: the split that all files of a folder without ``train`` belong to instead.
         max_broken_share: up to this share of the files may be broken; they stand in :attr:`problems`.
 
     Raises:
@@ -47,7 +48,7 @@ class SceneFolderIndex:
 
     """
 
-    def __init__(self, root: str | Path, *, max_broken_share: float = 0.1) -> None:
+    def __init__(self, root: str | Path, *, flat: Split | None = None, max_broken_share: float = 0.1) -> None:
         self.root = Path(root).expanduser()
         if not self.root.is_dir():
             raise UserError(f"data.scenes: '{self.root}' is no folder; give one with pictures or videos")
@@ -58,7 +59,7 @@ class SceneFolderIndex:
         told = (self.root / "train").is_dir()
         self._clips: dict[Split, list[Clip]] = {split: [] for split in SPLITS}
         for path, known in facts.items():
-            split = _split_of(self._name(path), told)
+            split = _split_of(self._name(path), told) if told or flat is None else flat
             if split is not None:
                 self._clips[split].append(self._clip(path, known))
 

@@ -72,12 +72,13 @@ class Plate(NamedTuple):
     """Of the camera among them, in pixels."""
 
 
-def make_plate(frames: Sequence[Holed], settings: PlateSettings) -> Plate:
+def make_plate(frames: Sequence[Holed], settings: PlateSettings, over: Holed | None = None) -> Plate:
     """Make a plate of frames with holes where a person is.
 
     Args:
         frames: of one size.
         settings: see above.
+        over: the frame that the plate is to be laid under; left out, it is one with a small hole.
 
     Raises:
         UserError: there are none.
@@ -86,7 +87,7 @@ def make_plate(frames: Sequence[Holed], settings: PlateSettings) -> Plate:
     if not frames:
         raise UserError("no frame to make a plate of")
     clearest = sorted(frames, key=lambda frame: float(frame.hole.mean()))
-    used = _aligned(clearest, settings)
+    used = _aligned(clearest, clearest[:_TRIED] if over is None else [over], settings)
     images = np.stack([one.image for one in used])
     clear = np.stack([one.clear for one in used])
     unseen = clear.sum(0) < min(settings.times, len(used))
@@ -95,10 +96,10 @@ def make_plate(frames: Sequence[Holed], settings: PlateSettings) -> Plate:
     return Plate(picture, unseen, len(used), max(one.motion for one in used))
 
 
-def _aligned(frames: Sequence[Holed], settings: PlateSettings) -> list[_Moved]:
-    """Lay frames over the first that at least half of them can be laid over, of a few; else over the best."""
+def _aligned(frames: Sequence[Holed], references: Sequence[Holed], settings: PlateSettings) -> list[_Moved]:
+    """Lay frames over the first reference that at least half of them can be laid over; else over the best."""
     best: list[_Moved] = []
-    for reference in frames[:_TRIED]:
+    for reference in references:
         moved = [_over(frame, reference, settings) for frame in frames]
         best = max(best, [one for one in moved if one is not None], key=len)
         if 2 * len(best) >= len(frames):

@@ -1,13 +1,14 @@
-"""How holes are filled without learning: rows of a report that an inpainting network has to beat."""
+"""Classical fills as rows of a report, which an inpainting network has to beat."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import cv2
 import numpy as np
 import torch
+
+from animate.ops.classical_fills import CLASSICAL
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -19,9 +20,6 @@ if TYPE_CHECKING:
     from animate.types import Batch
 
     Picture = NDArray[np.uint8]
-
-RADIUS = 3
-"""Pixels around a hole's edge that OpenCV's methods look at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,30 +43,4 @@ class Fill:
         return torch.from_numpy(made).movedim(-1, 1).float().div_(255)
 
 
-def telea(picture: Picture, hole: Picture) -> Picture:
-    """Telea, "An Image Inpainting Technique Based on the Fast Marching Method" (2004)."""
-    return np.asarray(cv2.inpaint(picture, hole, RADIUS, cv2.INPAINT_TELEA), np.uint8)
-
-
-def navier_stokes(picture: Picture, hole: Picture) -> Picture:
-    """Bertalmio et al., "Navier-Stokes, Fluid Dynamics, and Image and Video Inpainting" (2001)."""
-    return np.asarray(cv2.inpaint(picture, hole, RADIUS, cv2.INPAINT_NS), np.uint8)
-
-
-def nearest_pixel(picture: Picture, hole: Picture) -> Picture:
-    """Take the nearest pixel that is known; nothing is filled where none is."""
-    if hole.all():
-        return picture
-    _, labels = cv2.distanceTransformWithLabels(hole, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
-    known = hole == 0
-    values = np.zeros((int(labels.max()) + 1, 3), np.uint8)
-    values[labels[known]] = picture[known]
-    filled: Picture = values[labels]
-    return filled
-
-
-FILLS: Mapping[str, Baseline] = {
-    "telea": Fill(telea),
-    "navier_stokes": Fill(navier_stokes),
-    "nearest_pixel": Fill(nearest_pixel),
-}
+FILLS: Mapping[str, Baseline] = {name: Fill(fill) for name, fill in CLASSICAL.items()}

@@ -32,7 +32,7 @@ Size: TypeAlias = "int | tuple[int, int]"
 """The side of square frames, or (height, width)."""
 _NO_MOTION_LOSS = MotionWeights(0, 0, 0, 0, 0, 0, 0)
 _NO_POSE_LOSS = PoseWeights(0, 0, 0, 0, 0)
-_NO_INPAINTING_LOSS = InpaintingWeights(0, 0, 0, 0, 0, 0)
+_NO_INPAINTING_LOSS = InpaintingWeights(0, 0, 0, 0, 0, 0, 0)
 
 
 class Method(Protocol):

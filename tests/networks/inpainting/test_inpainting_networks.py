@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -100,20 +102,42 @@ def test_every_parameter_learns(layout, learns):
     assert all(gradient is not None and gradient.isfinite().all() for gradient in found)
 
 
-def test_our_own_begins_with_the_fill_and_all_of_it_learns():
+def test_our_own_begins_nearly_with_the_average_and_all_of_it_learns():
     torch.manual_seed(3)
     network = UNetInpainter((4, 6, 8), 5)
     pictures, hole = torch.rand(2, 3, 13, 22), torch.zeros(2, 1, 13, 22)
     hole[:, :, 3:9, 5:16] = 1
     x = masked(pictures, hole)
+    padded = F.pad(x, (0, 2, 0, 3), mode="replicate")
+    average = (pull_push(padded[:, :3], padded[:, 3:])[..., :13, :22] + 1) / 2
     with torch.no_grad():
-        filled = (
-            pull_push(F.pad(x, (0, 2, 0, 3), mode="replicate")[:, :3], 1 - F.pad(hole, (0, 2, 0, 3))) + 1
-        ) / 2
-        torch.testing.assert_close(network(x), filled[..., :13, :22])
+        made = network(x)
+    # The logits of the four directions are 0 and the average's is 4: it has at least 93 % of the belief.
+    assert (made - average).abs().max() < 4 / (4 + math.e**4)
+    torch.testing.assert_close(made * (1 - hole), pictures * (1 - hole))
     network.head.weight.data.normal_(0, 0.1)
     (network(x) - pictures).abs().mean().backward()
     assert all(weight.grad.abs().sum() > 0 for weight in network.parameters())
+
+
+def test_our_own_believes_what_it_sees_when_its_logits_say_so():
+    """With all belief on what is seen to the left, every row of the hole has the colour before it."""
+    network = UNetInpainter((4, 6), 1)
+    network.head.bias.data.unflatten(0, (8, 4))[4] = 50.0  # 3 of the correction, the average, then left
+    pictures, hole = torch.rand(1, 3, 8, 12), torch.zeros(1, 1, 8, 12)
+    hole[..., 2:6, 4:12] = 1  # as far as the right edge
+    with torch.no_grad():
+        made = network(masked(pictures, hole))
+    torch.testing.assert_close(made[..., 2:6, 4:], pictures[..., 2:6, 3:4].expand(-1, -1, -1, 8))
+
+
+def test_pixels_that_are_too_bright_still_learn():
+    network = UNetInpainter((4,), 0)
+    network.head.bias.data[:12] = 5.0
+    made = network(masked(torch.rand(1, 3, 8, 8), torch.ones(1, 1, 8, 8)))
+    assert (made == 1).all()
+    made.sum().backward()
+    assert (network.head.bias.grad[:12] > 0).all()
 
 
 def test_arguments_rebuild_the_networks():

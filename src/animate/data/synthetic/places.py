@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from animate.data.synthetic.collage import collage
 from animate.data.synthetic.indoors import pattern, room, stage, studio
 from animate.data.synthetic.outdoors import beach, meadow, town, winter
 from animate.data.synthetic.scene import MARGIN, Scene
@@ -28,6 +29,7 @@ FAMILIES: Mapping[str, Callable[[Chance], SceneBuilder]] = {
     "pattern": pattern,
     "stage": stage,
     "studio": studio,
+    "collage": collage,
 }
 PUPPETS = ("meadow", "room", "town", "beach", "winter", "pattern", "stage")
 """Where puppets are to be seen."""

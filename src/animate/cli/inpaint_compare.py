@@ -1,0 +1,272 @@
+"""``animate inpaint compare --checkpoints A B --output FOLDER``: which background is best."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from animate.errors import UserError
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Mapping, Sequence
+
+    import numpy as np
+    import torch
+    from numpy.typing import NDArray
+
+    from animate.annotate.protocols import Matter
+    from animate.data.index import Clip
+    from animate.data.peopled import Peopled, PeopledScenes
+    from animate.metrics.perception import PictureDistance
+    from animate.networks.inpainting import BackgroundInpainter
+    from animate.pipelines.backgrounds import Footage, Way
+    from animate.reports.backgrounds import Backgrounds, Scene
+
+PUPPETS = "puppets"
+CLIPS, FRAMES = 300, 8
+DRIFT = 0.5
+"""How far people move in a clip, in sides of the picture: enough that a plate is seen behind them."""
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Declare the arguments; nothing heavy is imported for that."""
+    about = "compare networks, classical fills, plates and mattes where the truth is known"
+    parser = subparsers.add_parser(
+        "compare", help=about, description=f"{about.capitalize()} (docs/inpainting.md)."
+    )
+    parser.add_argument(
+        "--checkpoints",
+        type=Path,
+        nargs="+",
+        required=True,
+        metavar="CKPT",
+        help="background networks; differences are from the first, and the last one serves plates and mattes",
+    )
+    parser.add_argument("--output", type=Path, required=True, metavar="FOLDER", help="for the tables")
+    parser.add_argument(
+        "--data",
+        default=PUPPETS,
+        metavar="FOLDER",
+        help="pictures and videos of scenes without people: its test/ where there is a train/, else all of"
+        f" it; {PUPPETS} (default) draws scenes",
+    )
+    parser.add_argument(
+        "--people",
+        default=PUPPETS,
+        metavar="FOLDER",
+        help=f"clips with mattes, of people to stand in the scenes; {PUPPETS} (default) draws them",
+    )
+    parser.add_argument(
+        "--matte-backend",
+        metavar="NAME",
+        help="what finds the person in the rows of mattes; else they are left out",
+    )
+    parser.add_argument(
+        "--share",
+        type=float,
+        nargs=2,
+        default=(0.05, 0.3),
+        metavar=("LOW", "HIGH"),
+        help="of the picture that a person takes (default 0.05 0.3)",
+    )
+    parser.add_argument(
+        "--clips",
+        type=int,
+        default=CLIPS,
+        help=f"how many scenes are drawn, or used at most (default {CLIPS})",
+    )
+    parser.add_argument(
+        "--frames",
+        type=int,
+        default=FRAMES,
+        help=f"of each scene; 1 leaves out what needs a video (default {FRAMES})",
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of the holes (default 0)")
+    parser.add_argument("--overwrite", action="store_true", help="replace the tables in an existing folder")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Compare, print the table and write it."""
+    from animate.cli.console import terminable, track
+    from animate.cli.results import check_folder, results_folder
+    from animate.reports import backgrounds as reports
+
+    _check(args)
+    check_folder(args.output, reports.RECORD, args.overwrite)
+    networks = _networks(args.checkpoints)
+    data = _data(args, _side(networks))
+    compared = _Compared(args, networks)
+    with terminable():
+        scenes = [
+            compared.scene(data[number])
+            for number in track(range(len(data)), "comparing", len(data), "scenes")
+        ]
+        result = reports.Backgrounds(scenes, next(iter(networks)), _provenance(args), compared.notes)
+        with results_folder(args.output, reports.RECORD, args.overwrite) as folder:
+            reports.write(result, folder)
+            for sheet, numbers in reports.chosen(result, list(networks)[-1]).items():
+                reports.write_sheet(folder / f"{sheet}.png", [compared.pictures(data[i]) for i in numbers])
+    _print(result)
+    print(f"written to {args.output / reports.TABLE}")
+    return 0
+
+
+def _check(args: argparse.Namespace) -> None:
+    for name in ("clips", "frames"):
+        if getattr(args, name) < 1:
+            raise UserError(f"--{name} {getattr(args, name)}: at least 1")
+    for name in ("data", "people"):
+        if getattr(args, name) != PUPPETS and not Path(getattr(args, name)).is_dir():
+            raise UserError(f"--{name} {getattr(args, name)}: no such folder; name one, or '{PUPPETS}'")
+
+
+def _networks(paths: Sequence[Path]) -> dict[str, BackgroundInpainter]:
+    from animate import checkpoints
+    from animate.reports.runs import labels
+
+    if len({path.resolve() for path in paths}) < len(paths):
+        raise UserError("--checkpoints: one is named twice; name every checkpoint once")
+    names = labels([path.with_suffix("") for path in paths])
+    return {
+        name: checkpoints.load(path, method="inpainting") for name, path in zip(names, paths, strict=True)
+    }
+
+
+def _side(networks: Mapping[str, BackgroundInpainter]) -> int:
+    sides = {name: int(one.arguments["image_size"]) for name, one in networks.items()}
+    if len(set(sides.values())) > 1:
+        told = ", ".join(f"{name} {side}" for name, side in sides.items())
+        raise UserError(f"--checkpoints: trained at different sizes ({told}); compare networks of one size")
+    return next(iter(sides.values()))
+
+
+def _data(args: argparse.Namespace, side: int) -> PeopledScenes:
+    from animate.data.holes import Holes
+    from animate.data.inpainting import shapes_of
+    from animate.data.peopled import PeopledScenes
+    from animate.data.synthetic import PuppetIndex
+
+    drawn = PuppetIndex(train_clips=1, val_clips=1, test_clips=48, kinds=["person"])
+    people = drawn if args.people == PUPPETS else args.people
+    holes = Holes(shapes_of(people), args.share, DRIFT)
+    return PeopledScenes(_scenes(args, side), holes, args.frames, (side, side), args.seed)
+
+
+def _scenes(args: argparse.Namespace, side: int) -> Sequence[Clip]:
+    from animate.data.scenes import SceneFolderIndex
+    from animate.data.synthetic import SceneIndex
+
+    if args.data == PUPPETS:
+        return SceneIndex(test_clips=args.clips, frames=args.frames, size=side).clips("test")
+    return SceneFolderIndex(args.data, flat="test").clips("test")[: args.clips]
+
+
+class _Compared:
+    """What every scene is put through."""
+
+    def __init__(self, args: argparse.Namespace, networks: Mapping[str, BackgroundInpainter]) -> None:
+        from animate.annotate import backends
+        from animate.ops.classical_fills import CLASSICAL
+        from animate.pipelines.backgrounds import ways
+
+        self.notes: list[str] = []
+        self._finder: Matter | None = backends.mattes(args.matte_backend) if args.matte_backend else None
+        self._lpips = self._distance()
+        self._ways: dict[str, Way] = ways(
+            networks, CLASSICAL, video=args.frames > 1, mattes=self._finder is not None
+        )
+
+    def _distance(self) -> PictureDistance | None:
+        from animate.training.annotators import make_networks
+
+        make = make_networks().lpips
+        assert make is not None
+        try:
+            return make("alex")
+        except UserError:
+            self.notes.append("lpips_alex: weights not available")
+            return None
+
+    def scene(self, peopled: Peopled) -> Scene:
+        """Make every background of a scene, and score it."""
+        from animate.ops.complexity import entropy, gradient_energy
+        from animate.reports.backgrounds import Scene
+
+        footage = self._footage(peopled)
+        middle = footage.clean[len(footage.clean) // 2][None]
+        facts = {
+            "gradient_energy": float(gradient_energy(middle)),
+            "entropy": float(entropy(middle)),
+            "hole_share": float(footage.hole[len(footage.hole) // 2].mean()),
+        }
+        return Scene(
+            peopled.name, facts, {name: self._scored(way, footage) for name, way in self._ways.items()}
+        )
+
+    def _scored(self, way: Way, footage: Footage) -> dict[str, float]:
+        from animate.metrics import backgrounds as metrics
+
+        made = way(footage)
+        found = metrics.scores(made.pictures, footage.clean, footage.hole)
+        if self._lpips is not None:
+            middle = slice(len(made.pictures) // 2, len(made.pictures) // 2 + 1)
+            found["lpips_alex"] = float(self._lpips(made.pictures[middle], footage.clean[middle]))
+        colours = footage.shown - (1 - footage.matte) * footage.clean
+        found |= metrics.stand_in(made.pictures, footage.clean, colours, footage.matte, footage.hole)
+        return found | metrics.mask_scores(made.hole, made.person, footage.matte)
+
+    def pictures(self, peopled: Peopled) -> dict[str, NDArray[np.uint8]]:
+        """Show a scene's middle frame: with its person, without, and what every way makes of it."""
+        footage = self._footage(peopled)
+        middle = len(footage.clean) // 2
+        shown = {"input": footage.shown, "truth": footage.clean}
+        shown |= {name: way(footage).pictures for name, way in self._ways.items()}
+        return {name: _picture(pictures[middle]) for name, pictures in shown.items()}
+
+    def _footage(self, peopled: Peopled) -> Footage:
+        import torch
+
+        from animate.pipelines.backgrounds import Footage
+
+        clean, shown = (
+            torch.from_numpy(one).movedim(-1, 1).float().div(255) for one in (peopled.clean, peopled.shown)
+        )
+        matte, hole = (torch.from_numpy(one)[:, None] for one in (peopled.matte, peopled.hole))
+        found = None if self._finder is None else torch.from_numpy(self._finder(peopled.shown))[:, None]
+        return Footage(clean, shown, matte, hole, found)
+
+
+def _picture(picture: torch.Tensor) -> NDArray[np.uint8]:
+    found: NDArray[np.uint8] = picture.mul(255).round().byte().movedim(0, -1).numpy()
+    return found
+
+
+def _provenance(args: argparse.Namespace) -> dict[str, Any]:
+    from animate.training.provenance import provenance
+
+    return provenance(
+        checkpoints=[str(path.resolve()) for path in args.checkpoints],
+        data=args.data,
+        people=args.people,
+        matte_backend=args.matte_backend,
+        share=list(args.share),
+        clips=args.clips,
+        frames=args.frames,
+        seed=args.seed,
+    )
+
+
+def _print(result: Backgrounds) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from animate.reports.backgrounds import ALL, table
+
+    head, *lines = table(result, ALL)
+    shown = Table(*head, title=f"{len(result.scenes)} scenes")
+    for line in lines:
+        shown.add_row(*line)
+    terminal = Console()
+    (terminal if terminal.is_terminal else Console(width=240)).print(shown)
