@@ -25,7 +25,7 @@ ALLOWED = {
     "checkpoints": {"networks"},
     "pipelines": {"checkpoints", "networks", "video", "ops", "annotate"},
     "training": {
-        *("modules", "data", "metrics", "video", "checkpoints", "annotate", "reports", "networks"),
+        *("modules", "data", "metrics", "video", "checkpoints", "annotate", "reports", "networks", "ops"),
     },
     "cli": {
         *("training", "data", "metrics", "video", "checkpoints", "pipelines", "networks", "ops"),
