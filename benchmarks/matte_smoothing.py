@@ -52,7 +52,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.matte_smoothing", description=__doc__)
     parser.add_argument("--clips", type=Path, help="folder of videos; default: puppets")
     parser.add_argument("--mattes", type=Path, help="folder of their mattes, videos of the same names")
-    parser.add_argument("--wobble", type=float, nargs="+", default=[0.0, 0.5, 1.5], help="in pixels")
+    parser.add_argument("--wobble", type=float, nargs="+", default=[0.0, 0.25, 0.5, 1.5], help="in pixels")
     parser.add_argument("--size", type=int, default=128, help="of the puppets")
     parser.add_argument("--output", type=Path, default=Path("outputs/benchmarks"), help="folder for the JSON")
     args = parser.parse_args()

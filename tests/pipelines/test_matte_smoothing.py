@@ -10,6 +10,7 @@ import pytest
 import torch
 from scipy.signal import lfilter
 
+from animate.annotate import backends
 from animate.data.synthetic import PuppetIndex
 from animate.pipelines.matte_smoothing import Shown, Smoothing, causal, drawn_to_edges, motion, offline
 
@@ -204,3 +205,22 @@ def test_puppets_flicker_less_and_keep_their_edges(puppets, smooth):
         assert flicker(after, truth) < 0.75 * flicker(before, truth)
         assert boundary_error(after, truth) < 1.05 * boundary_error(before, truth)
         assert 0 <= after.min() <= after.max() <= 1
+
+
+@pytest.fixture(scope="module")
+def cut_out():
+    """A held-out puppet, cut out by the network that comes with the package."""
+    index = PuppetIndex(train_clips=1, val_clips=1, test_clips=1, frames=16, size=96, kinds=["face"])
+    (clip,) = index.clips("test")
+    reader, numbers = clip.reader.open(clip), list(range(clip.num_frames))
+    frames = reader.frames(numbers)
+    mattes = backends.mattes("puppet", device="cpu")(frames)
+    return reader.truth(numbers)["person_mask"], shown(frames.transpose(0, 3, 1, 2) / 255, mattes)
+
+
+@pytest.mark.parametrize("smooth", [lambda s: causal(s, FPS), offline], ids=["causal", "offline"])
+def test_mattes_of_a_network_flicker_less_and_keep_their_edges(cut_out, smooth):
+    truth, found = cut_out
+    before, after = raw(found), stacked(smooth(found))
+    assert flicker(after, truth) < flicker(before, truth)
+    assert boundary_error(after, truth) < 1.05 * boundary_error(before, truth)
