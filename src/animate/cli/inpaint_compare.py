@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +11,7 @@ from animate.errors import UserError
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     import numpy as np
     import torch
@@ -89,25 +91,28 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(args: argparse.Namespace) -> int:
     """Compare, print the table and write it."""
-    from animate.cli.console import terminable, track
+    from animate.cli.console import terminable
     from animate.cli.results import check_folder, results_folder
     from animate.reports import backgrounds as reports
 
     _check(args)
     check_folder(args.output, reports.RECORD, args.overwrite)
     networks = _networks(args.checkpoints)
-    data = _data(args, _side(networks))
     compared = _Compared(args, networks)
+    data = _data(args, _side(networks), compared)
     with terminable():
-        scenes = [
-            compared.scene(data[number])
-            for number in track(range(len(data)), "comparing", len(data), "scenes")
-        ]
-        result = reports.Backgrounds(scenes, next(iter(networks)), _provenance(args), compared.notes)
+        scenes = dict(_scored(data, compared))
+        numbers = list(scenes)
+        if not scenes:
+            raise UserError(f"--data {args.data}: no scene of it can be read")
+        result = reports.Backgrounds(
+            list(scenes.values()), next(iter(networks)), _provenance(args), compared.notes
+        )
+        pictures = cache(lambda i: compared.pictures(data[numbers[i]]))
         with results_folder(args.output, reports.RECORD, args.overwrite) as folder:
             reports.write(result, folder)
-            for sheet, numbers in reports.chosen(result, list(networks)[-1]).items():
-                reports.write_sheet(folder / f"{sheet}.png", [compared.pictures(data[i]) for i in numbers])
+            for sheet, chosen in reports.chosen(result, list(networks)[-1]).items():
+                reports.write_sheet(folder / f"{sheet}.png", [pictures(i) for i in chosen])
     _print(result)
     print(f"written to {args.output / reports.TABLE}")
     return 0
@@ -124,14 +129,24 @@ def _check(args: argparse.Namespace) -> None:
 
 def _networks(paths: Sequence[Path]) -> dict[str, BackgroundInpainter]:
     from animate import checkpoints
-    from animate.reports.runs import labels
 
     if len({path.resolve() for path in paths}) < len(paths):
         raise UserError("--checkpoints: one is named twice; name every checkpoint once")
-    names = labels([path.with_suffix("") for path in paths])
+    names = _names(paths)
     return {
         name: checkpoints.load(path, method="inpainting") for name, path in zip(names, paths, strict=True)
     }
+
+
+def _names(paths: Sequence[Path]) -> list[str]:
+    """Call each checkpoint by the end of its path that tells it apart, without suffix if that will do."""
+    from animate.data.index import printable
+    from animate.reports.runs import labels
+
+    names = labels([path.with_suffix("") for path in paths])
+    if len(set(names)) < len(names):
+        names = labels(paths)
+    return [printable(name) for name in names]
 
 
 def _side(networks: Mapping[str, BackgroundInpainter]) -> int:
@@ -142,7 +157,7 @@ def _side(networks: Mapping[str, BackgroundInpainter]) -> int:
     return next(iter(sides.values()))
 
 
-def _data(args: argparse.Namespace, side: int) -> PeopledScenes:
+def _data(args: argparse.Namespace, side: int, compared: _Compared) -> PeopledScenes:
     from animate.data.holes import Holes
     from animate.data.inpainting import shapes_of
     from animate.data.peopled import PeopledScenes
@@ -151,16 +166,33 @@ def _data(args: argparse.Namespace, side: int) -> PeopledScenes:
     drawn = PuppetIndex(train_clips=1, val_clips=1, test_clips=48, kinds=["person"])
     people = drawn if args.people == PUPPETS else args.people
     holes = Holes(shapes_of(people), args.share, DRIFT)
-    return PeopledScenes(_scenes(args, side), holes, args.frames, (side, side), args.seed)
+    return PeopledScenes(_scenes(args, side, compared), holes, args.frames, (side, side), args.seed)
 
 
-def _scenes(args: argparse.Namespace, side: int) -> Sequence[Clip]:
+def _scenes(args: argparse.Namespace, side: int, compared: _Compared) -> Sequence[Clip]:
     from animate.data.scenes import SceneFolderIndex
     from animate.data.synthetic import SceneIndex
 
     if args.data == PUPPETS:
         return SceneIndex(test_clips=args.clips, frames=args.frames, size=side).clips("test")
-    return SceneFolderIndex(args.data, flat="test").clips("test")[: args.clips]
+    index = SceneFolderIndex(args.data, flat="test", max_broken_share=1.0)
+    for problem in index.problems:
+        compared.skip(problem)
+    return index.clips("test")[: args.clips]
+
+
+def _scored(data: PeopledScenes, compared: _Compared) -> Iterator[tuple[int, Scene]]:
+    """Yield the scenes that can be read, with their numbers."""
+    from animate.cli.console import track
+    from animate.video.decode import FrameError
+
+    for number in track(range(len(data)), "comparing", len(data), "scenes"):
+        try:
+            peopled = data[number]
+        except FrameError as error:
+            compared.skip(f"{data.scenes[number].name}: {error}")
+        else:
+            yield number, compared.scene(peopled)
 
 
 class _Compared:
@@ -189,8 +221,16 @@ class _Compared:
             self.notes.append("lpips_alex: weights not available")
             return None
 
+    def skip(self, problem: str) -> None:
+        """Tell the user of a scene that cannot be read, and the reader of the table."""
+        from animate.data.index import printable
+
+        self.notes.append(f"skipped {printable(problem)}")
+        print(self.notes[-1], file=sys.stderr)
+
     def scene(self, peopled: Peopled) -> Scene:
         """Make every background of a scene, and score it."""
+        from animate.data.index import printable
         from animate.ops.complexity import entropy, gradient_energy
         from animate.reports.backgrounds import Scene
 
@@ -201,9 +241,8 @@ class _Compared:
             "entropy": float(entropy(middle)),
             "hole_share": float(footage.hole[len(footage.hole) // 2].mean()),
         }
-        return Scene(
-            peopled.name, facts, {name: self._scored(way, footage) for name, way in self._ways.items()}
-        )
+        rows = {name: self._scored(way, footage) for name, way in self._ways.items()}
+        return Scene(printable(peopled.name), facts, rows)
 
     def _scored(self, way: Way, footage: Footage) -> dict[str, float]:
         from animate.metrics import backgrounds as metrics
@@ -213,9 +252,9 @@ class _Compared:
         if self._lpips is not None:
             middle = slice(len(made.pictures) // 2, len(made.pictures) // 2 + 1)
             found["lpips_alex"] = float(self._lpips(made.pictures[middle], footage.clean[middle]))
-        colours = footage.shown - (1 - footage.matte) * footage.clean
-        found |= metrics.stand_in(made.pictures, footage.clean, colours, footage.matte, footage.hole)
-        return found | metrics.mask_scores(made.hole, made.person, footage.matte)
+        found |= metrics.stand_in(made.pictures, footage.clean, footage.matte, footage.hole)
+        found |= metrics.mask_scores(made.hole, made.person, footage.matte)
+        return found if made.crop is None else found | metrics.crop_scores(made.crop, footage.matte)
 
     def pictures(self, peopled: Peopled) -> dict[str, NDArray[np.uint8]]:
         """Show a scene's middle frame: with its person, without, and what every way makes of it."""
@@ -248,8 +287,8 @@ def _provenance(args: argparse.Namespace) -> dict[str, Any]:
 
     return provenance(
         checkpoints=[str(path.resolve()) for path in args.checkpoints],
-        data=args.data,
-        people=args.people,
+        data=args.data if args.data == PUPPETS else str(Path(args.data).resolve()),
+        people=args.people if args.people == PUPPETS else str(Path(args.people).resolve()),
         matte_backend=args.matte_backend,
         share=list(args.share),
         clips=args.clips,
@@ -260,6 +299,7 @@ def _provenance(args: argparse.Namespace) -> dict[str, Any]:
 
 def _print(result: Backgrounds) -> None:
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     from animate.reports.backgrounds import ALL, table
@@ -267,6 +307,6 @@ def _print(result: Backgrounds) -> None:
     head, *lines = table(result, ALL)
     shown = Table(*head, title=f"{len(result.scenes)} scenes")
     for line in lines:
-        shown.add_row(*line)
+        shown.add_row(*map(escape, line))
     terminal = Console()
     (terminal if terminal.is_terminal else Console(width=240)).print(shown)

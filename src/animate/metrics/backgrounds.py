@@ -85,43 +85,66 @@ def flicker(made: Tensor, clean: Tensor, where: Tensor) -> float:
         NaN with a single frame, or where nothing is marked.
 
     """
-    changes = (made.diff(dim=0) - clean.diff(dim=0)).abs().mean(1, keepdim=True)
+    return _changing(made - clean, where)
+
+
+def _changing(error: Tensor, where: Tensor) -> float:
+    """Compute how much an error (T, 3, H, W) changes from frame to frame; see :func:`flicker`."""
     counted = torch.maximum(where[1:], where[:-1])
-    return float((changes * counted).sum() / counted.sum())
+    return float((error.diff(dim=0).abs().mean(1, keepdim=True) * counted).sum() / counted.sum())
 
 
-def stand_in(made: Tensor, clean: Tensor, colours: Tensor, matte: Tensor, hole: Tensor) -> dict[str, float]:
+def crop_scores(crop: Tensor, matte: Tensor) -> dict[str, float]:
+    """Score a crop to the person in the middle frame of T.
+
+    Args:
+        crop: (T, 3): left, top and side of squares in pixels, which may reach beyond the picture; a side of 0
+            is no crop.
+        matte: (T, 1, H, W): the true one.
+
+    Returns:
+        ``crop_kept``: the share of the person's pixels in the square, NaN where nobody is there;
+        ``crop_share``: the share of the picture that the square takes.
+
+    """
+    true = matte[len(matte) // 2, 0]
+    left, top, side = crop[len(crop) // 2].tolist()
+    inside = torch.zeros_like(true)
+    inside[max(top, 0) : max(top + side, 0), max(left, 0) : max(left + side, 0)] = 1
+    figure = (true > _ON).to(true.dtype)
+    return {
+        "crop_kept": float((figure * inside).sum() / figure.sum()),
+        "crop_share": float(inside.mean()),
+    }
+
+
+def stand_in(made: Tensor, clean: Tensor, matte: Tensor, hole: Tensor) -> dict[str, float]:
     """Put the person back in another place, as an imitation would, and look at what then shows.
 
     The person is mirrored left and right over the picture: a stand-in for an imitation, whose figure covers
-    other pixels than the person did in the source.
+    other pixels than the person did in the source. It is the same over both backgrounds, so that pictures
+    differ by ``(1 - matte) (made - clean)``, whatever the person looks like.
 
     Args:
         made: (T, 3, H, W): backgrounds.
         clean: the true ones.
-        colours: (T, 3, H, W): the person, times the matte.
-        matte: (T, 1, H, W).
-        hole: (T, 1, H, W): where the person was.
+        matte: (T, 1, H, W): the person's.
+        hole: (T, 1, H, W), 0 or 1: where the person was.
 
     Returns:
         ``seam``: how much gradients along the old hole's edge differ from the true ones, where the new person
         does not cover it, in the middle frame; ``stand_in_flicker``: :func:`flicker` of what shows.
 
     """
-    shown, true = (placed(background, colours, matte) for background in (made, clean))
-    open_to_view = hole * (1 - (matte.flip(-1) > 0).to(hole.dtype))
+    mirrored = matte.flip(-1)
+    error, bare = (1 - mirrored) * (made - clean), (mirrored == 0).to(hole.dtype)
     middle = slice(len(made) // 2, len(made) // 2 + 1)
-    band = edge(hole[middle]) * (1 - (matte.flip(-1)[middle] > 0).to(hole.dtype))
-    steeper = _gradients(shown[middle] - true[middle]).abs().mean((1, 2))[:, None]
+    band = edge(hole[middle]) * bare[middle]
+    steeper = _gradients(error[middle]).abs().mean((1, 2))[:, None]
     return {
         "seam": float((steeper * band).sum() / band.sum()),
-        "stand_in_flicker": flicker(shown, true, open_to_view),
+        "stand_in_flicker": _changing(error, hole * bare),
     }
-
-
-def placed(background: Tensor, colours: Tensor, matte: Tensor) -> Tensor:
-    """Lay a person, mirrored, over backgrounds; see :func:`stand_in`."""
-    return colours.flip(-1) + (1 - matte.flip(-1)) * background
 
 
 def _gradients(pictures: Tensor) -> Tensor:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 import numpy as np
 import torch
 
-from animate.ops.person_masks import VARIANTS, own
+from animate.errors import UserError
+from animate.ops.person_masks import VARIANTS, crop_square, own
 from animate.pipelines.inpaint import Holed, NetworkFiller
 from animate.pipelines.plate import PlateSettings, make_plate
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from animate.networks.inpainting import BackgroundInpainter
+    from animate.ops.person_masks import Masks
 
     Picture = NDArray[np.uint8]
 
@@ -50,6 +52,8 @@ class Background(NamedTuple):
     """(T, 1, H, W): what was taken for the person, and filled."""
     person: Tensor | None = None
     """(T, 1, H, W): what is kept as the person; None where the true matte is."""
+    crop: Tensor | None = None
+    """(T, 3) int64: left, top and side of the square that is cropped to; None where nothing is."""
 
 
 class Way(Protocol):
@@ -84,19 +88,52 @@ class ByRule:
         return Background(_tensor(made), footage.hole)
 
 
+class FilledOnce:
+    """A network fills a frame with a hole once: variants often cut the same hole of it.
+
+    Args:
+        networks: in evaluation mode.
+
+    """
+
+    def __init__(self, networks: BackgroundInpainter) -> None:
+        self._fill = NetworkFiller(networks)
+        self._frames: Tensor | None = None
+        self._made: dict[tuple[int, bytes], Tensor] = {}
+
+    def __call__(self, frames: Tensor, holes: Tensor) -> Tensor:
+        """See ``inpaint.Filler``; what was made of other frames is forgotten."""
+        if frames is not self._frames:
+            self._frames, self._made = frames, {}
+        keys = [(number, hole.numpy().tobytes()) for number, hole in enumerate(holes)]
+        if new := [number for number, key in enumerate(keys) if key not in self._made]:
+            made = self._fill(frames[new], holes[new])
+            self._made |= {keys[number]: one for number, one in zip(new, made, strict=True)}
+        return torch.stack([self._made[key] for key in keys])
+
+
 @dataclass(frozen=True, slots=True)
 class ByMatte:
-    """A network fills the hole that a variant makes of the matte found: the person is not known."""
+    """A network fills the hole that a variant makes of the matte found: the person is not known.
 
-    networks: BackgroundInpainter
-    variant: str
+    Args:
+        fill: the network.
+        variant: of ``ops.person_masks.VARIANTS``.
+        crop: what the variant crops the picture to, as ``ops.person_masks.crop_square``; None: nothing.
+
+    """
+
+    fill: FilledOnce
+    variant: Callable[[Tensor], Masks]
+    crop: Callable[[Tensor], Tensor] | None = None
 
     def __call__(self, footage: Footage) -> Background:
         """See :class:`Way`; the footage has mattes that were found."""
         assert footage.found is not None
-        masks = VARIANTS[self.variant](footage.found)
-        made = NetworkFiller(self.networks)(footage.shown, masks.hole_mask)
-        return Background(made, masks.hole_mask, masks.person_mask)
+        masks = self.variant(footage.found)
+        made = self.fill(footage.shown, masks.hole_mask)
+        crop = None if self.crop is None else self.crop(footage.found)
+        return Background(made, masks.hole_mask, masks.person_mask, crop)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,15 +173,20 @@ def ways(
         video: whether there are several frames to make a plate of.
         mattes: whether footage has mattes that were found.
 
+    Raises:
+        UserError: a network is called as another row.
+
     """
     last = list(networks.values())[-1]
-    rows: dict[str, Way] = {name: ByNetwork(one) for name, one in networks.items()}
-    rows |= {name: ByRule(fill) for name, fill in fills.items()}
+    rows: dict[str, Way] = {name: ByRule(fill) for name, fill in fills.items()}
     if video:
         rows[PLATE] = FromVideo(last)
     if mattes:
-        rows |= {f"matte_{name}": ByMatte(last, name) for name in VARIANTS}
-    return rows
+        fill, crops = FilledOnce(last), {"v3": crop_square}
+        rows |= {f"matte_{name}": ByMatte(fill, make, crops.get(name)) for name, make in VARIANTS.items()}
+    if taken := sorted(networks.keys() & rows.keys()):
+        raise UserError(f"{taken[0]}: a checkpoint and another row have this name; rename the file")
+    return {name: ByNetwork(one) for name, one in networks.items()} | rows
 
 
 def _bytes(pictures: Tensor) -> Picture:

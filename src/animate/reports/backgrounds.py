@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import csv
-import json
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from animate.metrics.bootstrap import Interval, mean_interval, paired_difference
 from animate.reports.numbers import interval, number_format, shown
+from animate.reports.record import write_json
 from animate.video.grid import tile
 from animate.video.image import write_image
 
@@ -49,6 +50,8 @@ _MEANING = {
     "person_left": "↓",
     "matte_iou": "↑",
     "matte_edge": "↓",
+    "crop_kept": "↑",
+    "crop_share": "↓",
 }
 
 
@@ -84,11 +87,17 @@ class Backgrounds:
         """Their names."""
         return list(self.scenes[0].rows)
 
-    @property
+    @cached_property
     def metrics(self) -> list[str]:
-        """Those that some row has, in the order of the table."""
-        found = {name for row in self.scenes[0].rows.values() for name in row}
+        """Those that are defined in some row of some scene, in the order of the table."""
+        rows = [row for scene in self.scenes for row in scene.rows.values()]
+        found = {name for row in rows for name, value in row.items() if not math.isnan(value)}
         return [name for name in _MEANING if name in found]
+
+    @property
+    def claimed(self) -> list[str]:
+        """Those of :data:`CLAIMED` that are defined."""
+        return [name for name in CLAIMED if name in self.metrics]
 
     def groups(self) -> dict[str, list[Scene]]:
         """Split the scenes into thirds by their complexity, where there are enough."""
@@ -104,15 +113,18 @@ class Backgrounds:
 def mean(scenes: Sequence[Scene], row: str, metric: str) -> Interval:
     """Compute a row's mean over scenes in which the metric is defined, with its 95 % bootstrap interval."""
     values = _values(scenes, row, metric)
-    found = mean_interval(values[~np.isnan(values)], np.ones(int((~np.isnan(values)).sum())))
-    return found if len(scenes) >= FEWEST else Interval(found.value, math.nan, math.nan)
+    return _told(mean_interval(values, ~np.isnan(values)), scenes)
 
 
 def difference(scenes: Sequence[Scene], row: str, reference: str, metric: str) -> Interval:
     """Compute how much higher a row is than another over the same scenes, with its interval."""
     ours, theirs = _values(scenes, row, metric), _values(scenes, reference, metric)
-    both = ~np.isnan(ours) & ~np.isnan(theirs)
-    return paired_difference(ours[both], theirs[both], np.ones(int(both.sum())))
+    return _told(paired_difference(ours, theirs, ~np.isnan(ours - theirs)), scenes)
+
+
+def _told(found: Interval, scenes: Sequence[Scene]) -> Interval:
+    """Keep the interval where there are enough scenes for one."""
+    return found if len(scenes) >= FEWEST else Interval(found.value, math.nan, math.nan)
 
 
 def _values(scenes: Sequence[Scene], row: str, metric: str) -> NDArray[np.float64]:
@@ -134,12 +146,12 @@ def table(comparison: Backgrounds, group: str) -> list[list[str]]:
 def differences(comparison: Backgrounds) -> list[list[str]]:
     """Lay out how rows differ from the reference, in every group."""
     groups = comparison.groups()
-    lines = [["", *(f"{name}, {group}" for name in CLAIMED for group in groups)]]
+    lines = [["", *(f"{name}, {group}" for name in comparison.claimed for group in groups)]]
     for row in comparison.rows:
         if row != comparison.reference:
             found = [
                 difference(scenes, row, comparison.reference, name)
-                for name in CLAIMED
+                for name in comparison.claimed
                 for scenes in groups.values()
             ]
             lines.append([row, *(_signed(one) for one in found)])
@@ -167,12 +179,14 @@ def markdown(comparison: Backgrounds) -> str:
         )
     if len(comparison.scenes) >= FEWEST:
         parts.append(f"## minus {comparison.reference}\n\n{_piped(differences(comparison))}")
-    parts += [f"- {note}" for note in comparison.notes]
+    if comparison.notes:
+        parts.append("\n".join(f"- {note}" for note in comparison.notes))
     return "\n\n".join(parts) + "\n"
 
 
 def _piped(lines: Sequence[Sequence[str]]) -> str:
-    head, *rest = (f"| {' | '.join(line)} |" for line in lines)
+    escaped = [[cell.replace("|", "\\|") for cell in line] for line in lines]
+    head, *rest = (f"| {' | '.join(line)} |" for line in escaped)
     return "\n".join([head, "|" + "---|" * len(lines[0]), *rest])
 
 
@@ -185,9 +199,10 @@ def write(comparison: Backgrounds, folder: Path) -> None:
         lines.writerow(["scene", *facts, "row", *comparison.metrics])
         for scene in comparison.scenes:
             for row, found in scene.rows.items():
-                numbers = [found.get(name, "") for name in comparison.metrics]
-                lines.writerow([scene.name, *scene.facts.values(), row, *numbers])
-    (folder / RECORD).write_text(json.dumps(_record(comparison), indent=1, allow_nan=True), encoding="utf-8")
+                numbers = [found.get(name, math.nan) for name in comparison.metrics]
+                defined = ["" if math.isnan(number) else number for number in numbers]
+                lines.writerow([scene.name, *scene.facts.values(), row, *defined])
+    write_json(_record(comparison), folder / RECORD)
 
 
 def _record(comparison: Backgrounds) -> dict[str, Any]:
@@ -198,7 +213,7 @@ def _record(comparison: Backgrounds) -> dict[str, Any]:
                 f"{name}_minus_{comparison.reference}": difference(
                     scenes, row, comparison.reference, name
                 )._asdict()
-                for name in CLAIMED
+                for name in comparison.claimed
             }
             for row in comparison.rows
         }
@@ -208,8 +223,14 @@ def _record(comparison: Backgrounds) -> dict[str, Any]:
 
 
 def chosen(comparison: Backgrounds, row: str) -> dict[str, list[int]]:
-    """Choose the scenes of the sheets by a row's ``psnr_hole``: best, about the median, worst."""
-    order = np.argsort(-_values(comparison.scenes, row, CLAIMED[0]), kind="stable").tolist()
+    """Choose the scenes of the sheets by a row's ``psnr_hole``: best, about the median, worst.
+
+    Only scenes with a hole are chosen; none where there is no such scene.
+    """
+    values = _values(comparison.scenes, row, CLAIMED[0])
+    order = [i for i in np.argsort(-values, kind="stable").tolist() if not math.isnan(values[i])]
+    if not order:
+        return {}
     count = min(_ROWS_OF_A_SHEET, len(order))
     first = (len(order) - count) // 2
     return {"best": order[:count], "typical": order[first : first + count], "worst": order[-count:]}
