@@ -36,6 +36,12 @@ EXPECTED = {
         "pose2vid_puppets",
         {"dance.mp4", "dance_grid.mp4", "dance_grid.gif", "dance_grid.png"},
     ),
+    "03_background": Expected(
+        "MINUTES, SCENES, FRAMES = 0.05, 2, 8",
+        3,
+        "inpaint_puppets",
+        {"filled.png", "plate.png", "backgrounds.png", "comparison"},
+    ),
 }
 
 
