@@ -1,0 +1,87 @@
+"""The way in for other programs: a model from a file, pictures in, pictures out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+from animate import checkpoints
+from animate.pipelines.device import resolve
+from animate.pipelines.drive import drive, suitable_batch_size
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from animate.networks.fomm import FirstOrderModel
+
+
+@dataclass(frozen=True, slots=True)
+class Animator:
+    """A First Order Motion Model, ready to animate pictures.
+
+    Several threads may use one at the same time, each with calls of :meth:`drive` of its own: a call keeps
+    what it knows to itself and only reads the weights. A generator that :meth:`drive` has returned belongs to
+    one thread, as all generators do.
+
+    Args:
+        networks: in evaluation mode, on the device that the work is to be done on; nobody may train or move
+            them while they are in use.
+
+    """
+
+    networks: FirstOrderModel
+
+    @classmethod
+    def load(cls, checkpoint: str | Path, device: str = "auto") -> Self:
+        """Load a checkpoint of ``animate train`` or ``animate convert``.
+
+        Args:
+            checkpoint: the file.
+            device: ``auto`` (CUDA, else MPS, else the CPU), ``cpu``, ``cuda``, ``cuda:1`` or ``mps``.
+
+        Raises:
+            UserError: the file holds no such model, or the device is not there.
+
+        """
+        return cls(checkpoints.load(checkpoint, resolve(device), method="fomm"))
+
+    @property
+    def size(self) -> int:
+        """The side of the square pictures that it makes."""
+        return int(self.networks.arguments["image_size"])
+
+    def drive(
+        self,
+        source: NDArray[np.uint8],
+        frames: Iterable[NDArray[np.uint8]],
+        *,
+        relative: bool = True,
+        adapt_scale: bool = False,
+        batch_size: int | None = None,
+        initial: NDArray[np.uint8] | None = None,
+    ) -> Iterator[NDArray[np.uint8]]:
+        """Yield the source in the pose of each driving frame; see :func:`animate.pipelines.drive.drive`.
+
+        Args:
+            source: ``(H, W, 3)`` uint8 RGB, any size.
+            frames: likewise; any iterable, which is read as far as results are asked for.
+            relative: carry over what changed since the initial driving frame, else the pose itself.
+            adapt_scale: scale relative movement by the sizes of both objects.
+            batch_size: driving frames per forward pass, so many are held at a time; None chooses for the
+                device. With a live stream 1 has the least delay.
+            initial: the driving frame whose pose is that of the source; the first one unless given.
+
+        """
+        return drive(
+            self.networks,
+            source,
+            frames,
+            relative=relative,
+            adapt_scale=adapt_scale,
+            batch_size=batch_size or suitable_batch_size(self.networks),
+            initial=initial,
+        )
