@@ -76,6 +76,9 @@ def _add_motion(parser: argparse.ArgumentParser) -> None:
         help="driving frame in the pose of the source, found by the model's keypoints (auto), given by its "
         "number, or found by the landmarks of a back-end (dlib; docs/annotation.md); relative only",
     )
+    parser.add_argument(
+        "--smooth", action="store_true", help="take the tremble out of the driving motion (one-euro filter)"
+    )
 
 
 def _add_framing(parser: argparse.ArgumentParser) -> None:
@@ -160,6 +163,7 @@ def _settings(args: argparse.Namespace) -> DriveSettings:
         relative=not args.absolute,
         adapt_scale=args.adapt_scale,
         best_frame=args.best_frame,
+        smooth=args.smooth,
         keep_size=args.size == "keep",
         box=_box("--box", args.box),
         driving_box=_box("--driving-box", args.driving_box),

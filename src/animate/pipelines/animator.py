@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from animate.networks.fomm import FirstOrderModel
+    from animate.pipelines.keypoint_smoothing import OneEuro
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,7 @@ class Animator:
         adapt_scale: bool = False,
         batch_size: int | None = None,
         initial: NDArray[np.uint8] | None = None,
+        smoothing: OneEuro | None = None,
     ) -> Iterator[NDArray[np.uint8]]:
         """Yield the source in the pose of each driving frame; see :func:`animate.pipelines.drive.drive`.
 
@@ -74,6 +76,7 @@ class Animator:
             batch_size: driving frames per forward pass, so many are held at a time; None chooses for the
                 device. With a live stream 1 has the least delay.
             initial: the driving frame whose pose is that of the source; the first one unless given.
+            smoothing: of the driving keypoints, a new one for every call.
 
         """
         return drive(
@@ -84,4 +87,5 @@ class Animator:
             adapt_scale=adapt_scale,
             batch_size=batch_size or suitable_batch_size(self.networks),
             initial=initial,
+            smoothing=smoothing,
         )

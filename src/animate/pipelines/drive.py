@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from animate.annotate.protocols import PointFinder
     from animate.networks.fomm import FirstOrderModel
+    from animate.pipelines.keypoint_smoothing import OneEuro
     from animate.types import Keypoints
 
 BATCH_SIZE = 8
@@ -62,6 +63,7 @@ def drive(
     adapt_scale: bool = False,
     batch_size: int = BATCH_SIZE,
     initial: NDArray[np.uint8] | None = None,
+    smoothing: OneEuro | None = None,
 ) -> Iterator[NDArray[np.uint8]]:
     """Yield the source picture in the pose of each driving frame, in order.
 
@@ -77,6 +79,7 @@ def drive(
         adapt_scale: scale relative movement by the ratio of the sizes of source and driving object.
         batch_size: driving frames per forward pass.
         initial: the driving frame whose pose is that of the source; the first one unless given.
+        smoothing: of the driving keypoints, new for this video; None leaves them as they are found.
 
     Yields:
         ``(S, S, 3)`` uint8, S being the model's size; one per driving frame.
@@ -84,7 +87,13 @@ def drive(
     """
     encoded = EncodedSource(networks, source)
     batches = render_batches(
-        encoded, frames, relative=relative, adapt_scale=adapt_scale, batch_size=batch_size, initial=initial
+        encoded,
+        frames,
+        relative=relative,
+        adapt_scale=adapt_scale,
+        batch_size=batch_size,
+        initial=initial,
+        smoothing=smoothing,
     )
     for _, prediction in batches:
         yield from to_pictures(prediction)
@@ -99,6 +108,7 @@ def render_batches(
     adapt_scale: bool = False,
     batch_size: int = BATCH_SIZE,
     initial: NDArray[np.uint8] | None = None,
+    smoothing: OneEuro | None = None,
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Yield (driving, prediction), each ``(B, 3, S, S)`` in [0, 1]: :func:`drive` before it rounds."""
     networks = source.networks
@@ -107,7 +117,8 @@ def render_batches(
         if transfer is None:
             transfer = _transfer(source, batch[0], relative, adapt_scale)
         driving = to_tensor(networks, batch)
-        yield driving, source.render(transfer(networks.keypoint_detector(driving)))
+        found = networks.keypoint_detector(driving)
+        yield driving, source.render(transfer(found if smoothing is None else smoothing(found)))
 
 
 def find_start_frame(

@@ -20,6 +20,7 @@ from animate.pipelines.drive import (
     model_size,
 )
 from animate.pipelines.framing import Box, PasteBack, to_model
+from animate.pipelines.keypoint_smoothing import OneEuro
 from animate.pipelines.stream import ahead, check_range, onward
 from animate.video.decode import FOLDER_FPS, Frame, stream
 from animate.video.encode import VideoWriter
@@ -61,6 +62,8 @@ class DriveSettings:
     best_frame: int | str | None = None
     """The driving frame, counted from 0 in the file, that shows the pose of the source; ``auto`` finds it by
     the model's keypoints, the name of a back-end of landmarks by these; None takes the first of the range."""
+    smooth: bool = False
+    """Take the tremble out of the driving keypoints."""
     batch_size: int = BATCH_SIZE
     """Driving frames per forward pass."""
     keep_size: bool = False
@@ -203,6 +206,7 @@ def drive_file(
                 adapt_scale=settings.adapt_scale,
                 batch_size=settings.batch_size,
                 initial=initial.image,
+                smoothing=OneEuro(float(clip.fps)) if settings.smooth else None,
             )
             pairs = zip(track(results, "animating", clip.num_frames), ours, strict=False)
             composed = ((compose(result, frame.image), frame.time) for result, frame in pairs)
