@@ -161,6 +161,19 @@ def test_folders_tell_the_split_where_there_is_a_train(folder):
     assert index.clips("val") == index.clips("test")
 
 
+def test_a_flat_folder_can_be_all_of_one_split(folder):
+    index = SceneFolderIndex(folder, flat="test")
+    assert len(index.clips("test")) == 31
+    assert index.clips("val") == index.clips("test")
+    with pytest.raises(UserError, match="no pictures or videos for train"):
+        index.clips("train")
+    (folder / "deep").rename(folder / "train")
+    (folder / "test").mkdir()
+    (folder / "walk.mp4").rename(folder / "test" / "walk.mp4")
+    told = SceneFolderIndex(folder, flat="test")
+    assert [len(told.clips(split)) for split in ("train", "test")] == [30, 1], "folders tell where there are"
+
+
 def test_a_folder_trains_with_blobs(folder):
     module = data(scenes=str(folder), people=None, image_size=16)
     batch = batches(module, module.train_dataloader())[0]

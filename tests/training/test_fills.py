@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import torch
 
-from animate.ops.classical_fills import nearest_pixel
 from animate.training.fills import FILLS
 
 
@@ -35,16 +34,3 @@ def test_what_is_known_stays(name):
     hole[5:9, 5:9] = 1
     made = (FILLS[name](batch_of(picture, hole))[0].movedim(0, -1) * 255).round().byte().numpy()
     np.testing.assert_array_equal(made[hole == 0], picture[hole == 0])
-
-
-def test_the_nearest_pixel_is_the_nearest():
-    rng = np.random.default_rng(1)
-    picture, hole = rng.integers(0, 256, (15, 18, 3), np.uint8), np.zeros((15, 18), np.uint8)
-    hole[3:12, 4:13] = 1
-    made = nearest_pixel(picture, hole)
-    known = np.argwhere(hole == 0)
-    for place in np.argwhere(hole):
-        distances = np.linalg.norm(known - place, axis=1)
-        near = known[distances <= distances.min() + 0.15]  # OpenCV's distances are not quite Euclid's
-        assert any((made[tuple(place)] == picture[tuple(one)]).all() for one in near)
-    np.testing.assert_array_equal(nearest_pixel(picture, np.ones_like(hole)), picture)
