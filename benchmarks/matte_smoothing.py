@@ -29,6 +29,8 @@ SIDE = 256
 """The shorter side that clips are brought to."""
 NEAR = 3.5
 """Pixel centres at most so far from the nearest one across the contour lie within 3 pixels of it."""
+SEEN = Smoothing(sensitivity=0.025)
+"""How motion is told from stillness here, whatever the defaults of smoothing are."""
 STILL, MOVING = 0.1, 0.5
 """Of the motion between frames: below, a pixel stands still; above, it moves."""
 PUPPETS = 6
@@ -53,12 +55,13 @@ def main() -> None:
     parser.add_argument("--clips", type=Path, help="folder of videos; default: puppets")
     parser.add_argument("--mattes", type=Path, help="folder of their mattes, videos of the same names")
     parser.add_argument("--wobble", type=float, nargs="+", default=[0.0, 0.25, 0.5, 1.5], help="in pixels")
+    parser.add_argument("--steady", action="store_true", help="wrong in the same way in all frames")
     parser.add_argument("--size", type=int, default=128, help="of the puppets")
     parser.add_argument("--output", type=Path, default=Path("outputs/benchmarks"), help="folder for the JSON")
     args = parser.parse_args()
     name, clips = "matte_smoothing_puppets", puppets(args.size)
     if args.clips is not None:
-        name, clips = "matte_smoothing", wobbling_clips(args.clips, args.mattes, args.wobble)
+        name, clips = "matte_smoothing", wobbling_clips(args.clips, args.mattes, args.wobble, args.steady)
     publish(name, [row for clip in clips for row in rows(clip)], args.output)
 
 
@@ -75,18 +78,19 @@ def puppets(size: int) -> Iterator[Clip]:
             yield Clip(clip.name, float(clip.fps), shown, truth)
 
 
-def wobbling_clips(folder: Path, mattes: Path, wobble: list[float]) -> Iterator[Clip]:
+def wobbling_clips(folder: Path, mattes: Path, wobble: list[float], steady: bool) -> Iterator[Clip]:
     """Take every video that has mattes, with each wobble."""
     for path in sorted(folder.iterdir()):
         if (mattes / path.name).is_file():
-            yield from (wobbling(path, mattes / path.name, pixels) for pixels in wobble)
+            yield from (wobbling(path, mattes / path.name, pixels, steady) for pixels in wobble)
 
 
-def wobbling(path: Path, mattes: Path, pixels: float) -> Clip:
-    """Make a clip's mattes wobble: the contour to and fro, anew in each frame, the inside in strength."""
+def wobbling(path: Path, mattes: Path, pixels: float, steady: bool) -> Clip:
+    """Make a clip's mattes wobble, anew in each frame; ``steady``: shift them alike in all frames."""
     rng = np.random.default_rng(0)
     shown, truth = [], []
     for frame, matte in zip(stream(path), stream(mattes), strict=True):
+        rng = np.random.default_rng(0) if steady else rng
         scale = SIDE / min(frame.image.shape[:2])
         size = (round(scale * frame.image.shape[0]), round(scale * frame.image.shape[1]))
         truth.append(resize(matte.image, size)[..., 0].astype(np.float32) / 255)
@@ -117,7 +121,7 @@ def tensor(image: np.ndarray) -> torch.Tensor:
 def rows(clip: Clip) -> Iterator[Row]:
     """Measure the mattes of a clip raw, causal and offline; flicker and errors in thousandths."""
     near = np.stack([near_contour(one) for one in clip.truth])
-    moved = [motion(a.picture, b.picture, Smoothing())[0].numpy() for a, b in pairwise(clip.shown)]
+    moved = [motion(a.picture, b.picture, SEEN)[0].numpy() for a, b in pairwise(clip.shown)]
     change = np.stack([np.zeros_like(moved[0]), *moved])
     smoothed = {
         "raw": (one.matte for one in clip.shown),

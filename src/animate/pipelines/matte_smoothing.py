@@ -45,7 +45,7 @@ class Smoothing:
 
     cutoff: float = 0.6
     speed: float = 0.6
-    sensitivity: float = 0.025
+    sensitivity: float = 0.02
     reach: int = 4
     window: int = 5
 
