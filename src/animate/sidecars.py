@@ -26,7 +26,6 @@ import hashlib
 import json
 import os
 import zipfile
-import zlib
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -35,6 +34,7 @@ from typing import TYPE_CHECKING, Any, Self, cast
 import numpy as np
 
 from animate.errors import UserError
+from animate.npz import DAMAGE, LARGEST, open_arrays, read_array
 from animate.video.atomic import temporary_file
 
 if TYPE_CHECKING:
@@ -45,8 +45,10 @@ if TYPE_CHECKING:
 FORMAT = 1
 SUFFIX = ".npz"
 _HEADER = "header"
+_LARGEST_HEADER = 1 << 26  # bytes: each of a million broken frames with its reason
+_LARGEST_MATTE = 1 << 28  # bytes, one for each pixel of the largest picture that is read
 _ON_FIGURE = 0.5
-_DAMAGE = (zipfile.BadZipFile, zlib.error, ValueError, KeyError, TypeError, AttributeError, EOFError)
+_DAMAGE = (*DAMAGE, AttributeError, RecursionError)
 
 
 class SidecarError(UserError):
@@ -142,7 +144,9 @@ class SidecarWriter:
         self._archive = archive
 
     def add(self, name: str, array: NDArray[Any]) -> None:
-        """Write an array; it need not be kept after that."""
+        """Write an array; it need not be kept after that. Raises ``UserError`` for one that is too large."""
+        if array.nbytes > LARGEST:
+            raise UserError(f"{name} of this clip take {array.nbytes} bytes, more than is read back; cut it")
         member = zipfile.ZipInfo(f"{name}.npy")  # its fixed date makes equal sidecars equal files
         member.compress_type = zipfile.ZIP_DEFLATED
         with self._archive.open(member, "w", force_zip64=True) as file:
@@ -197,7 +201,9 @@ class Sidecar:
 
     def _open(self) -> np.lib.npyio.NpzFile:
         try:
-            file = np.load(self.path, allow_pickle=False)
+            file = open_arrays(self.path)
+        except FileNotFoundError:
+            raise
         except _DAMAGE as error:
             raise self._damaged(error) from error
         if not isinstance(file, np.lib.npyio.NpzFile):
@@ -206,21 +212,20 @@ class Sidecar:
 
     def _read_header(self) -> Header:
         try:
-            return Header.loads(str(self.array(_HEADER)))
+            return Header.loads(str(self.array(_HEADER, _LARGEST_HEADER)))
         except _DAMAGE as error:
             raise self._damaged(error) from error
 
-    def array(self, name: str) -> NDArray[Any]:
-        """Read an array. Raises ``SidecarError`` when it is not there or damaged."""
+    def array(self, name: str, largest: int = LARGEST) -> NDArray[Any]:
+        """Read an array, of up to ``largest`` bytes. Raises ``SidecarError`` without one, or for damage."""
         try:
-            array: NDArray[Any] = self._file[name]
+            return read_array(self._file, name, largest)
         except Exception as error:  # NumPy's parser of headers stumbles over damage in many ways
             raise self._damaged(error) from error
-        return array
 
     def matte(self, number: int) -> NDArray[np.float32]:
         """Read the matte of a frame, (H, W) in [0, 1]. Raises ``SidecarError`` when there is none."""
-        return self.array(matte_name(number)).astype(np.float32) / np.float32(255)
+        return self.array(matte_name(number), _LARGEST_MATTE).astype(np.float32) / np.float32(255)
 
     def _damaged(self, error: object) -> SidecarError:
         return SidecarError(f"{self.path} is damaged or no sidecar ({error}); remove it and annotate again")

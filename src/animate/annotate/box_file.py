@@ -40,7 +40,7 @@ class BoxFile:
             found = json.loads(path.read_text("utf-8"))
         except OSError as error:
             raise UserError(f"{path} cannot be read: {error.strerror}") from error
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise UserError(f"{path} is not JSON: {error}") from error
         entries = {"": found} if isinstance(found, list) else found
         if not isinstance(entries, dict) or not all(isinstance(part, list) for part in entries.values()):

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import re
-import zipfile
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -17,6 +16,7 @@ from animate.annotate.figures import Figure, main_pose, to_unit
 from animate.data.frame_files import natural_key
 from animate.errors import UserError
 from animate.layouts import BODY25, BODY25_FACE_HANDS, COCO17, COCO18, COCO18_FACE_HANDS, MEDIAPIPE33
+from animate.npz import DAMAGE, open_arrays, read_array
 from animate.video.decode import stream
 from animate.video.image import resize
 
@@ -246,13 +246,13 @@ def load_arrays(path: Path) -> dict[str, NDArray[np.float64]]:
 
     """
     try:
-        content = np.load(path, allow_pickle=False)
+        content = open_arrays(path)
         if isinstance(content, np.lib.npyio.NpzFile):
             with content:
-                arrays = {name: content[name] for name in content.files}
+                arrays = {name: read_array(content, name) for name in content.files}
         else:
             arrays = {"": np.asarray(content)}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    except DAMAGE as error:
         raise UserError(f"{path} is not a NumPy file that can be read: {error}") from error
     numbers = {name: a.astype(np.float64) for name, a in arrays.items() if a.dtype.kind in "fiu"}
     if not numbers:
@@ -275,7 +275,7 @@ def _json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UserError(f"{path} is not JSON: {error}") from error
 
 

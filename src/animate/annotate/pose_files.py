@@ -62,7 +62,7 @@ def _read(path: Path, size: Size) -> Pose:
 def _is_coco(path: Path) -> bool:
     try:
         content: Any = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return False  # the importer says what is wrong
     if isinstance(content, list):
         return bool(content) and isinstance(content[0], dict) and "keypoints" in content[0]

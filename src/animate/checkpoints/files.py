@@ -109,10 +109,24 @@ def _refuse_what_is_no_file(path: Path) -> None:
         raise UserError(f"cannot read {path}: {error.strerror}") from error
     if not head:
         raise UserError(f"{path} is empty, not a checkpoint")
-    if head.startswith(ZIP) and not zipfile.is_zipfile(path):
-        raise UserError(f"{path} is not a whole checkpoint: {CUT_SHORT}")
+    if head.startswith(ZIP):
+        _refuse_what_would_swell(path)
     if _is_text(head):
         raise UserError(f"{path} is a text file, not a checkpoint (a failed download is often a web page)")
+
+
+def _refuse_what_would_swell(path: Path) -> None:
+    """Refuse an archive whose members are larger than it: torch compresses none and lets none overlap."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            size = sum(member.file_size for member in archive.infolist())
+    except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
+        raise UserError(f"{path} is not a whole checkpoint: {CUT_SHORT}") from error
+    if size > path.stat().st_size:
+        raise UserError(
+            f"{path} would swell to {size} bytes: torch writes no compressed archives; unzip it, or copy or "
+            "download it again"
+        )
 
 
 def _is_text(head: bytes) -> bool:
@@ -158,4 +172,6 @@ def _unsafe_part(error: Exception) -> str | None:
 def _in_our_words(reason: str) -> str:
     if reason.startswith("Weights only load failed"):
         return "its pickle stream makes no sense"
+    if "can't allocate memory" in reason:
+        return "it claims more memory than there is"
     return CUT_SHORT if "unexpected EOF" in reason else reason

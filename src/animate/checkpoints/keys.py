@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
+import torch
 from torch import Tensor
 
 if TYPE_CHECKING:
@@ -13,7 +15,10 @@ Path = tuple[str, ...]
 
 
 def differences(expected: Mapping[str, Tensor], found: Mapping[str, object]) -> str | None:
-    """List every key that is missing, not known, or of another shape, folded into one line.
+    """List every key that is missing, not known, of another shape or hollow, folded into one line.
+
+    A tensor in a file may repeat one number along its axes, share its numbers with others or have none at
+    all: a few bytes then ask for a network of any size, and are refused before it is built.
 
     Args:
         expected: The state of the network.
@@ -32,6 +37,7 @@ def differences(expected: Mapping[str, Tensor], found: Mapping[str, object]) -> 
         "missing": [key for key in expected if key not in found],
         "unexpected": [key for key in found if key not in expected],
         "misshaped": unlike,
+        "larger than what is stored": _hollow([key for key in expected if key in found], found),
     }
     return "; ".join(f"{what}: {fold(keys)}" for what, keys in lists.items() if keys) or None
 
@@ -77,7 +83,26 @@ def _either(names: list[str]) -> str:
     return "{" + ",".join(names) + "}"
 
 
+def _hollow(names: Iterable[str], found: Mapping[str, object]) -> list[str]:
+    """Name the tensors that show more bytes than the memory behind them holds for all of them."""
+    tensors = {name: value for name in names if isinstance(value := found[name], Tensor) and _is_dense(value)}
+    claimed: Counter[int] = Counter()
+    for tensor in tensors.values():
+        claimed[tensor.untyped_storage().data_ptr()] += tensor.nbytes
+    return [
+        name
+        for name, tensor in tensors.items()
+        if tensor.is_meta or claimed[tensor.untyped_storage().data_ptr()] > tensor.untyped_storage().nbytes()
+    ]
+
+
+def _is_dense(tensor: Tensor) -> bool:
+    return tensor.layout is torch.strided
+
+
 def _shape(value: object) -> str:
     if not isinstance(value, Tensor):
         return f"a {type(value).__name__}"
+    if not _is_dense(value):
+        return f"a tensor of the layout {value.layout}"
     return "x".join(str(side) for side in value.shape) or "a single number"

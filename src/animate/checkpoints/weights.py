@@ -1,8 +1,8 @@
 """Pretrained files of others: what they are, where they come from, and where they are looked for.
 
 A file is taken from the folder that ``ANIMATE_WEIGHTS`` names, else from the cache
-(``$XDG_CACHE_HOME/animate/weights`` or ``~/.cache/animate/weights``), else it is downloaded into the cache.
-Size and SHA-256 are checked each time. When a file cannot be had there is one error: nothing falls back to
+(``$XDG_CACHE_HOME/animate/weights`` or ``~/.cache/animate/weights``), else it is downloaded into the cache,
+over https. Size and SHA-256 are checked each time. When a file cannot be had there is one error: nothing falls back to
 random weights by itself.
 """
 
@@ -17,10 +17,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+from typing_extensions import override
 
 from animate.checkpoints.lock import alone_with
 from animate.errors import UserError
@@ -32,6 +34,7 @@ FOLDER_VARIABLE = "ANIMATE_WEIGHTS"
 TIMEOUT = 30.0
 """Seconds without an answer after which a download is given up."""
 CHUNK = 1 << 20
+_OF_THIS_MACHINE = (("http", "127.0.0.1"), ("http", "localhost"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +44,7 @@ class PretrainedFile:
     file_name: str
     """Its name in a weights folder and in the cache."""
     address: str
-    """Where it is downloaded from (http or https)."""
+    """Where it is downloaded from: https."""
     sha256: str | None
     """Its digest in hexadecimal, or as many of its first digits as are published; None where the publisher's
     file changes or none is known."""
@@ -218,7 +221,7 @@ def _download(file: PretrainedFile, target: Path, progress: bool) -> Path:
     try:
         with (
             os.fdopen(handle, "wb") as out,
-            urllib.request.urlopen(file.address, timeout=TIMEOUT) as reply,
+            _OPENER.open(_refuse_in_the_open(file.address), timeout=TIMEOUT) as reply,
         ):
             _copy(reply, out, file, progress)
         problem = _problem(partial, file)
@@ -232,12 +235,35 @@ def _download(file: PretrainedFile, target: Path, progress: bool) -> Path:
     return target
 
 
+class _StayPrivate(urllib.request.HTTPRedirectHandler):
+    """Follows a server that points elsewhere, but not out of https."""
+
+    @override
+    def redirect_request(
+        self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: Any, newurl: str
+    ) -> urllib.request.Request | None:
+        return super().redirect_request(req, fp, code, msg, headers, _refuse_in_the_open(newurl))
+
+
+_OPENER = urllib.request.build_opener(_StayPrivate)
+
+
+def _refuse_in_the_open(address: str) -> str:
+    """Return an address of https, or of this machine, where nobody listens in; ValueError for another."""
+    parts = urlsplit(address)
+    if parts.scheme != "https" and (parts.scheme, parts.hostname) not in _OF_THIS_MACHINE:
+        raise ValueError(f"{parts.scheme}://{parts.hostname} is not https")
+    return address
+
+
 def _copy(reply: IO[bytes], out: IO[bytes], file: PretrainedFile, progress: bool) -> None:
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
     with Progress(*columns, console=Console(stderr=True), disable=not progress) as bar:
         task = bar.add_task(f"downloading {file.file_name}", total=file.size)
-        while chunk := reply.read(CHUNK):
+        left = file.size + 1  # one byte too many is enough to tell that it is another file
+        while chunk := reply.read(min(CHUNK, left)):
             out.write(chunk)
+            left -= len(chunk)
             bar.advance(task, len(chunk))
 
 

@@ -155,6 +155,8 @@ def read_map(path: Path) -> Map:
             if image.mode not in _NUMBERS:
                 raise UserError(f"{path} is a picture in colours; a map has one channel of whole numbers")
             return np.asarray(image).astype(np.int64)
+    except Image.DecompressionBombError:
+        raise UserError(f"{path} has too many pixels; scale it down first") from None
     except (OSError, SyntaxError, ValueError) as error:
         raise UserError(f"{path} is missing, damaged or no picture ({error})") from None
 

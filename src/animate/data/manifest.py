@@ -204,7 +204,7 @@ def _json_records(path: Path, lines: Iterator[str]) -> Iterator[tuple[int, dict[
             continue
         try:
             record = json.loads(line)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise UserError(f"{path}, line {number}: is not JSON: {error}") from error
         if not isinstance(record, dict):
             raise UserError(
@@ -249,6 +249,6 @@ def _frame(where: str, record: Mapping[str, Any], column: str) -> int | None:
         number = int(value)
         if number < 0 or (isinstance(value, float) and not value.is_integer()):
             raise ValueError
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise UserError(f"{where}: {column} is {value!r}, not a frame number") from None
     return number

@@ -73,7 +73,7 @@ def _is_evaluation(path: Path) -> bool:
     """Tell an evaluation from other files of this name."""
     try:
         return is_record(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return False
 
 

@@ -177,7 +177,7 @@ class PoseSet:
             pieces = [Piece(**piece) for piece in values.pop("pieces")]
             box = Box(*values.pop("box"))
             return cls(folder, size=size, picture=picture, skipped=skipped, pieces=pieces, box=box, **values)
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise UserError(f"{path} is damaged ({error}); prepare the data set again") from error
 
     def write(self, folder: Path) -> None:
