@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,16 +12,10 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator, Mapping, Sequence
 
-    import numpy as np
-    import torch
-    from numpy.typing import NDArray
-
-    from animate.annotate.protocols import Matter
+    from animate.cli.inpaint_scenes import Compared
     from animate.data.index import Clip
-    from animate.data.peopled import Peopled, PeopledScenes
-    from animate.metrics.perception import PictureDistance
+    from animate.data.peopled import PeopledScenes
     from animate.networks.inpainting import BackgroundInpainter
-    from animate.pipelines.backgrounds import Footage, Way
     from animate.reports.backgrounds import Backgrounds, Scene
 
 PUPPETS = "puppets"
@@ -92,13 +85,14 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def run(args: argparse.Namespace) -> int:
     """Compare, print the table and write it."""
     from animate.cli.console import terminable
+    from animate.cli.inpaint_scenes import Compared
     from animate.cli.results import check_folder, results_folder
     from animate.reports import backgrounds as reports
 
     _check(args)
     check_folder(args.output, reports.RECORD, args.overwrite)
     networks = _networks(args.checkpoints)
-    compared = _Compared(args, networks)
+    compared = Compared(args, networks)
     data = _data(args, _side(networks), compared)
     with terminable():
         scenes = dict(_scored(data, compared))
@@ -157,19 +151,25 @@ def _side(networks: Mapping[str, BackgroundInpainter]) -> int:
     return next(iter(sides.values()))
 
 
-def _data(args: argparse.Namespace, side: int, compared: _Compared) -> PeopledScenes:
+def _data(args: argparse.Namespace, side: int, compared: Compared) -> PeopledScenes:
     from animate.data.holes import Holes
+    from animate.data.index import NoClipsError
     from animate.data.inpainting import shapes_of
     from animate.data.peopled import PeopledScenes
     from animate.data.synthetic import PuppetIndex
 
     drawn = PuppetIndex(train_clips=1, val_clips=1, test_clips=48, kinds=["person"])
-    people = drawn if args.people == PUPPETS else args.people
-    holes = Holes(shapes_of(people), args.share, DRIFT)
+    try:
+        shapes = shapes_of(drawn if args.people == PUPPETS else args.people)
+    except NoClipsError:
+        raise UserError(
+            f"--people {args.people}: no clips in it; docs/data.md tells what it may hold"
+        ) from None
+    holes = Holes(shapes, args.share, DRIFT)
     return PeopledScenes(_scenes(args, side, compared), holes, args.frames, (side, side), args.seed)
 
 
-def _scenes(args: argparse.Namespace, side: int, compared: _Compared) -> Sequence[Clip]:
+def _scenes(args: argparse.Namespace, side: int, compared: Compared) -> Sequence[Clip]:
     from animate.data.scenes import SceneFolderIndex
     from animate.data.synthetic import SceneIndex
 
@@ -178,10 +178,14 @@ def _scenes(args: argparse.Namespace, side: int, compared: _Compared) -> Sequenc
     index = SceneFolderIndex(args.data, flat="test", max_broken_share=1.0)
     for problem in index.problems:
         compared.skip(problem)
-    return index.clips("test")[: args.clips]
+    try:
+        return index.clips("test")[: args.clips]
+    except UserError:
+        where = "test/ of it" if (index.root / "train").is_dir() else "it"
+        raise UserError(f"--data {args.data}: no picture or video in {where} that can be read") from None
 
 
-def _scored(data: PeopledScenes, compared: _Compared) -> Iterator[tuple[int, Scene]]:
+def _scored(data: PeopledScenes, compared: Compared) -> Iterator[tuple[int, Scene]]:
     """Yield the scenes that can be read, with their numbers."""
     from animate.cli.console import track
     from animate.video.decode import FrameError
@@ -193,93 +197,6 @@ def _scored(data: PeopledScenes, compared: _Compared) -> Iterator[tuple[int, Sce
             compared.skip(f"{data.scenes[number].name}: {error}")
         else:
             yield number, compared.scene(peopled)
-
-
-class _Compared:
-    """What every scene is put through."""
-
-    def __init__(self, args: argparse.Namespace, networks: Mapping[str, BackgroundInpainter]) -> None:
-        from animate.annotate import backends
-        from animate.ops.classical_fills import CLASSICAL
-        from animate.pipelines.backgrounds import ways
-
-        self.notes: list[str] = []
-        self._finder: Matter | None = backends.mattes(args.matte_backend) if args.matte_backend else None
-        self._lpips = self._distance()
-        self._ways: dict[str, Way] = ways(
-            networks, CLASSICAL, video=args.frames > 1, mattes=self._finder is not None
-        )
-
-    def _distance(self) -> PictureDistance | None:
-        from animate.training.annotators import make_networks
-
-        make = make_networks().lpips
-        assert make is not None
-        try:
-            return make("alex")
-        except UserError:
-            self.notes.append("lpips_alex: weights not available")
-            return None
-
-    def skip(self, problem: str) -> None:
-        """Tell the user of a scene that cannot be read, and the reader of the table."""
-        from animate.data.index import printable
-
-        self.notes.append(f"skipped {printable(problem)}")
-        print(self.notes[-1], file=sys.stderr)
-
-    def scene(self, peopled: Peopled) -> Scene:
-        """Make every background of a scene, and score it."""
-        from animate.data.index import printable
-        from animate.ops.complexity import entropy, gradient_energy
-        from animate.reports.backgrounds import Scene
-
-        footage = self._footage(peopled)
-        middle = footage.clean[len(footage.clean) // 2][None]
-        facts = {
-            "gradient_energy": float(gradient_energy(middle)),
-            "entropy": float(entropy(middle)),
-            "hole_share": float(footage.hole[len(footage.hole) // 2].mean()),
-        }
-        rows = {name: self._scored(way, footage) for name, way in self._ways.items()}
-        return Scene(printable(peopled.name), facts, rows)
-
-    def _scored(self, way: Way, footage: Footage) -> dict[str, float]:
-        from animate.metrics import backgrounds as metrics
-
-        made = way(footage)
-        found = metrics.scores(made.pictures, footage.clean, footage.hole)
-        if self._lpips is not None:
-            middle = slice(len(made.pictures) // 2, len(made.pictures) // 2 + 1)
-            found["lpips_alex"] = float(self._lpips(made.pictures[middle], footage.clean[middle]))
-        found |= metrics.stand_in(made.pictures, footage.clean, footage.matte, footage.hole)
-        found |= metrics.mask_scores(made.hole, made.person, footage.matte)
-        return found if made.crop is None else found | metrics.crop_scores(made.crop, footage.matte)
-
-    def pictures(self, peopled: Peopled) -> dict[str, NDArray[np.uint8]]:
-        """Show a scene's middle frame: with its person, without, and what every way makes of it."""
-        footage = self._footage(peopled)
-        middle = len(footage.clean) // 2
-        shown = {"input": footage.shown, "truth": footage.clean}
-        shown |= {name: way(footage).pictures for name, way in self._ways.items()}
-        return {name: _picture(pictures[middle]) for name, pictures in shown.items()}
-
-    def _footage(self, peopled: Peopled) -> Footage:
-        import torch
-
-        from animate.pipelines.backgrounds import Footage
-
-        clean, shown = (
-            torch.from_numpy(one).movedim(-1, 1).float().div(255) for one in (peopled.clean, peopled.shown)
-        )
-        matte, hole = (torch.from_numpy(one)[:, None] for one in (peopled.matte, peopled.hole))
-        found = None if self._finder is None else torch.from_numpy(self._finder(peopled.shown))[:, None]
-        return Footage(clean, shown, matte, hole, found)
-
-
-def _picture(picture: torch.Tensor) -> NDArray[np.uint8]:
-    found: NDArray[np.uint8] = picture.mul(255).round().byte().movedim(0, -1).numpy()
-    return found
 
 
 def _provenance(args: argparse.Namespace) -> dict[str, Any]:
@@ -302,10 +219,11 @@ def _print(result: Backgrounds) -> None:
     from rich.markup import escape
     from rich.table import Table
 
+    from animate.cli.console import counted
     from animate.reports.backgrounds import ALL, table
 
     head, *lines = table(result, ALL)
-    shown = Table(*head, title=f"{len(result.scenes)} scenes")
+    shown = Table(*map(escape, head), title=counted(len(result.scenes), "scene"))
     for line in lines:
         shown.add_row(*map(escape, line))
     terminal = Console()
