@@ -150,7 +150,8 @@ def test_a_wrong_file_in_the_named_folder_is_refused(folder, server, tmp_path, m
     ("changes", "reason"),
     [
         ({"sha256": "0" * 64}, "SHA-256 starts with [0-9a-f]{8} instead of 00000000"),
-        ({"size": 17}, f"{len(CONTENT)} bytes instead of 17"),
+        ({"size": 17}, "more than 17 bytes"),
+        ({"size": len(CONTENT) + 1}, f"{len(CONTENT)} bytes instead of {len(CONTENT) + 1}"),
     ],
 )
 def test_what_is_not_the_file_is_thrown_away(folder, server, changes, reason):
@@ -159,9 +160,35 @@ def test_what_is_not_the_file_is_thrown_away(folder, server, changes, reason):
     assert left_in(folder) == []
 
 
+class Elsewhere(Quiet):
+    """Points to an address that anybody on the way could answer for."""
+
+    def do_GET(self):
+        self.send_response(302)
+        self.send_header("Location", f"http://weights.example.invalid/{NAME}")
+        self.end_headers()
+
+
+def test_a_download_is_not_led_out_of_https(folder):
+    for address in serve(Elsewhere):
+        assert "(http://weights.example.invalid is not https)" in refusal(entry(address))
+    assert left_in(folder) == []
+
+
+@pytest.mark.parametrize("scheme", ["http", "ftp", "file"])
+def test_only_https_is_downloaded_from(folder, monkeypatch, scheme):
+    def opened(*_args, **_kwargs):
+        raise AssertionError("the address was asked")
+
+    monkeypatch.setattr(socket, "create_connection", opened)
+    message = refusal(entry(f"{scheme}://weights.example.invalid"))
+    assert f"({scheme}://weights.example.invalid is not https)" in message
+    assert left_in(folder) == []
+
+
 def test_a_download_cut_short_is_thrown_away(folder):
     for address in serve(CutShort):
-        message = refusal(entry(address, sha256=None))
+        message = refusal(entry(address))
     assert f"{len(CONTENT) // 2} bytes instead of {len(CONTENT)}" in message
     assert left_in(folder) == []
 
@@ -193,7 +220,7 @@ def test_the_table_is_consistent():
     for file in weights.WEIGHTS.values():
         assert file.address.startswith("https://")
         assert file.address.endswith(file.file_name)
-        assert file.sha256 is None or re.fullmatch("[0-9a-f]{8}|[0-9a-f]{64}", file.sha256)
+        assert re.fullmatch("[0-9a-f]{8}|[0-9a-f]{64}", file.sha256)
         if "pytorch.org" in file.address:
             # torch hub's file names end in the first eight digits of their SHA-256
             assert file.sha256[:8] in file.file_name

@@ -2,8 +2,8 @@
 
 A file is taken from the folder that ``ANIMATE_WEIGHTS`` names, else from the cache
 (``$XDG_CACHE_HOME/animate/weights`` or ``~/.cache/animate/weights``), else it is downloaded into the cache,
-over https. Size and SHA-256 are checked each time. When a file cannot be had there is one error: nothing falls back to
-random weights by itself.
+over https. Size and SHA-256 are checked each time. When a file cannot be had there is one error: nothing
+falls back to random weights by itself.
 """
 
 from __future__ import annotations
@@ -45,9 +45,8 @@ class PretrainedFile:
     """Its name in a weights folder and in the cache."""
     address: str
     """Where it is downloaded from: https."""
-    sha256: str | None
-    """Its digest in hexadecimal, or as many of its first digits as are published; None where the publisher's
-    file changes or none is known."""
+    sha256: str
+    """Its digest in hexadecimal, or as many of its first digits as are published."""
     size: int
     """In bytes."""
     licence: str
@@ -265,6 +264,8 @@ def _copy(reply: IO[bytes], out: IO[bytes], file: PretrainedFile, progress: bool
             out.write(chunk)
             left -= len(chunk)
             bar.advance(task, len(chunk))
+    if not left:
+        raise ValueError(f"it has more than {file.size} bytes")
 
 
 def _problem(path: Path, file: PretrainedFile) -> str | None:
@@ -272,8 +273,6 @@ def _problem(path: Path, file: PretrainedFile) -> str | None:
     size = path.stat().st_size
     if size != file.size:
         return f"it has {size} bytes instead of {file.size}"
-    if file.sha256 is None:
-        return None
     with path.open("rb") as stream:
         found = hashlib.file_digest(stream, "sha256").hexdigest()
     return (
