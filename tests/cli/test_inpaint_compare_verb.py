@@ -149,6 +149,18 @@ def test_one_frame_leaves_out_what_needs_a_video(call, tmp_path):
     assert all(line["seam"] for line in lines)
 
 
+def test_lpips_is_a_column_where_its_weights_are(call, tmp_path, monkeypatch):
+    def distance(made, true):
+        assert made.shape == true.shape == (1, 3, SIDE, SIDE)
+        return torch.tensor([0.25])
+
+    monkeypatch.setattr(Compared, "_distance", lambda _: distance)
+    code, printed = call(*BOTH, "--clips", "1", "--frames", "2", "--output", tmp_path / "out")
+    assert code == 0, printed.err
+    assert {line["lpips_alex"] for line in lines_of(tmp_path / "out")} == {"0.25"}
+    assert "lpips_alex: weights" not in (tmp_path / "out" / "table.md").read_text(encoding="utf-8")
+
+
 def test_labels_that_look_like_markup_are_shown(call, place, tmp_path):
     save_network(tmp_path / "[bold]run.ckpt", 2)
     one = ("--checkpoints", tmp_path / "[bold]run.ckpt")
