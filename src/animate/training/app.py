@@ -20,6 +20,7 @@ from animate.training.complaints import explain
 from animate.training.conf import conf_folder
 from animate.training.folders import global_rank
 from animate.training.ranks import let_the_first_rank_speak
+from animate.training.redaction import without_secrets
 from animate.training.sweeps import Results
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def _run(job: _Job, config_name: str) -> None:
 
 
 def _print_error(line: str) -> None:
-    print(f"animate: error: {line}", file=sys.stderr, flush=True)
+    print(f"animate: error: {without_secrets(line)}", file=sys.stderr, flush=True)
 
 
 class _Job:

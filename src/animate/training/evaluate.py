@@ -26,6 +26,7 @@ from animate.training.annotators import make_annotators, make_networks
 from animate.training.callbacks.scoring import Scoring
 from animate.training.methods import Method, method_of
 from animate.training.provenance import provenance
+from animate.training.redaction import without_secrets
 from animate.training.resume import trained_size, training_of
 from animate.training.run import build_trainer, check_settings
 from animate.video.results import check_folder, parents, results_folder
@@ -177,9 +178,9 @@ def _facts(config: DictConfig, data: VideoDataModule, method: Method) -> dict[st
         frames=frames,
         crop=f"whole frames, stretched to {width}x{height}",
         codec={"target": codecs_of(clips), "prediction": "none: scored before any encoding"},
-        annotate=OmegaConf.to_container(config.annotate, resolve=True),
+        annotate=without_secrets(OmegaConf.to_container(config.annotate, resolve=True)),
         precision=str(config.trainer.precision),
-        data=OmegaConf.to_container(config.data, resolve=True),
+        data=without_secrets(OmegaConf.to_container(config.data, resolve=True)),
     )
 
 

@@ -12,6 +12,7 @@ from animate.checkpoints import files
 from animate.checkpoints.description import description_of
 from animate.errors import UserError
 from animate.training.folders import LAST, job_id
+from animate.training.redaction import without_secrets
 
 _NOT_COMPARED = ("resume", "run_id", "paths", "init_from", "trainer.default_root_dir")
 
@@ -119,7 +120,9 @@ def trained_size(checkpoint: Path) -> tuple[int, int] | None:
 
 def differences(before: dict[str, Any], now: DictConfig) -> list[str]:
     """``key: before -> now`` for every setting that is not what the run began with."""
-    old, new = _flat(before), _flat(OmegaConf.to_container(now, resolve=True))
+    old, new = (
+        _flat(without_secrets(values)) for values in (before, OmegaConf.to_container(now, resolve=True))
+    )
     keys = sorted(key for key in old.keys() | new.keys() if not key.startswith(_NOT_COMPARED))
     return [f"{key}: {old.get(key)} -> {new.get(key)}" for key in keys if old.get(key) != new.get(key)]
 

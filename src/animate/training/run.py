@@ -24,6 +24,7 @@ from animate.training.callbacks.describe import Describe
 from animate.training.callbacks.interruption import Interruption
 from animate.training.checkpoint_io import AtomicCheckpointIO
 from animate.training.ranks import Launcher
+from animate.training.redaction import without_secrets
 from animate.training.value_types import wrong_values
 
 if TYPE_CHECKING:
@@ -165,12 +166,13 @@ def _fit_and_test(config: DictConfig, folder: Path, resumed: resume.Resumed | No
     if config.channels_last:
         module.to(memory_format=torch.channels_last)  # what convolutions make follows their weights
     interruption = Interruption()
-    dashboards = Dashboards(cast("dict[str, Any]", OmegaConf.to_container(config, resolve=True)))
+    told = without_secrets(OmegaConf.to_container(config, resolve=True))
+    dashboards = Dashboards(told)
     trainer = build_trainer(
         config, [*_nodes(config.callbacks), Describe(config.architecture, module), dashboards, interruption]
     )
     if trainer.is_global_zero:
-        OmegaConf.save(config, folder / "config.yaml", resolve=True)
+        OmegaConf.save(OmegaConf.create(told), folder / "config.yaml")
     last = resumed and str(resumed.checkpoint)
     with closing(trainer):
         with interruption:

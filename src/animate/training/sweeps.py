@@ -12,6 +12,8 @@ from omegaconf import OmegaConf
 from rich.console import Console
 from rich.table import Table
 
+from animate.training.redaction import without_secrets
+
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
@@ -45,7 +47,10 @@ class Results:
         hydra = HydraConfig.get()
         self.folder = Path(hydra.sweep.dir)
         self.measure = str(OmegaConf.select(config, "callbacks.checkpoints.monitor", default="score"))
-        settings = dict(override.split("=", 1) for override in hydra.overrides.task if "=" in override)
+        _hide_secrets(self.folder / "multirun.yaml")
+        settings = without_secrets(
+            dict(override.split("=", 1) for override in hydra.overrides.task if "=" in override)
+        )
         run_folder = str(config.get("run_folder") or "")
         self.outcomes.append(Outcome(int(hydra.job.num), settings, score, done, seconds, run_folder))
 
@@ -85,6 +90,13 @@ class Results:
             f"{outcome.seconds:.0f}",
             outcome.run_folder,
         ]
+
+
+def _hide_secrets(written: Path) -> None:
+    """Take out of what Hydra has written down what stands in nothing else that a run leaves."""
+    if written.is_file():
+        config = without_secrets(OmegaConf.to_container(OmegaConf.load(written)))
+        OmegaConf.save(OmegaConf.create(config), written)
 
 
 def _from_here(folder: str) -> str:

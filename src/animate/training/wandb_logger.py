@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+import sys
 import threading
 import urllib.error
 import urllib.request
@@ -17,6 +18,7 @@ from pytorch_lightning import loggers
 from typing_extensions import override
 
 from animate.training.dashboards import STEP, Dashboard
+from animate.training.redaction import without_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -97,7 +99,12 @@ class WandbLogger(Dashboard, loggers.WandbLogger):
         settings = wandb.Settings(
             init_timeout=INIT_TIMEOUT, finish_timeout=FINISH_TIMEOUT, silent=mode != "online"
         )
-        return wandb.init(**self._wandb_init, mode=mode, settings=settings)
+        command_line = sys.argv
+        sys.argv = without_secrets(command_line)  # which W&B writes down
+        try:
+            return wandb.init(**self._wandb_init, mode=mode, settings=settings)
+        finally:
+            sys.argv = command_line
 
     @override
     def begin(self, config: Mapping[str, Any], best: Mapping[str, Best]) -> None:
