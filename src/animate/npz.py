@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import zipfile
 import zlib
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -52,7 +52,7 @@ def read_array(file: NpzFile, name: str, largest: int = LARGEST) -> NDArray[Any]
     if member.file_size > largest:
         raise ValueError(f"{name} has {member.file_size} bytes; at most {largest} are read")
     with file.zip.open(member) as stream:
-        claimed = _claimed(cast("IO[bytes]", stream))
+        claimed = _claimed(stream)
         if claimed != member.file_size - stream.tell():
             raise ValueError(f"{name} says that it has {claimed} bytes; there are not as many")
     array: NDArray[Any] = file[name]

@@ -5,6 +5,7 @@ An index lists clips and knows how each is opened; it decodes nothing. Layouts a
 
 from __future__ import annotations
 
+import os
 import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -166,7 +167,8 @@ class FolderIndex:
         return Clip(name, subject, found.path, facts.num_frames, facts.exact, facts.fps, facts.size, source)
 
     def _hint(self) -> str:
-        return f" ({self.ignored[0]})" if self.ignored else ""
+        reasons = [*self.problems, *self.ignored]
+        return f" ({reasons[0]})" if reasons else ""
 
 
 def subject_of(name: str) -> str:
@@ -236,7 +238,7 @@ class Learner:
         return facts.num_frames > 0
 
     def _skip(self, path: Path, error: Exception) -> None:
-        reason = str(error).removeprefix(str(path)).lstrip(": ")
+        reason = str(error).removeprefix(f"{path}{os.sep}").removeprefix(str(path)).lstrip(": ")
         told = self.not_strips if isinstance(error, NotAStripError) else self.problems
         told.append(f"{self.key(path)}: {reason}")
 
