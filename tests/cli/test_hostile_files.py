@@ -34,6 +34,7 @@ from animate.cli import main
 from animate.data.label_maps import read_map
 from animate.errors import UserError
 from animate.sidecars import Header, Key, Sidecar, SidecarError
+from animate.training.resume import training_of
 from animate.video.probe import probe
 
 HEADER = Header(Key("pose", "imported", "1", "0"), 10, (48, 64), 10, "coco17")
@@ -205,6 +206,13 @@ def test_a_stream_that_claims_more_than_it_holds(drive, tmp_path):
     claim = b"\x8a\x08" + (10**12).to_bytes(8, "little")
     (tmp_path / "a.ckpt").write_bytes(content[:place] + claim + content[place + 2 :])
     assert "it claims more memory than there is" in drive(checkpoint=tmp_path / "a.ckpt")
+
+
+def test_a_bomb_in_the_settings_beside_a_checkpoint(tmp_path, mark):
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "config.yaml").write_text(f"seed: !!python/object/apply:os.mkdir ['{mark}']\n")
+    with pytest.raises(UserError, match=r"config\.yaml is damaged, or more than plain settings"):
+        training_of(tmp_path / "checkpoints" / "a.ckpt")
 
 
 # Pictures and videos

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import yaml
 from omegaconf import DictConfig, OmegaConf
 
 from animate.checkpoints import files
@@ -93,11 +94,19 @@ def check(resumed: Resumed, architecture: str) -> None:
 
 
 def stored_config(folder: Path) -> dict[str, Any]:
-    """Return the config that a run was started with, ``{}`` when its file is gone."""
+    """Return the config that a run was started with as it is written, ``{}`` when its file is gone.
+
+    Raises:
+        UserError: it is damaged, or holds more than plain values.
+
+    """
     path = folder / "config.yaml"
     if not path.is_file():
         return {}
-    stored = OmegaConf.to_container(OmegaConf.load(path))
+    try:
+        stored = OmegaConf.to_container(OmegaConf.load(path))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise UserError(f"{path} is damaged, or more than plain settings: {error}") from error
     return {str(key): value for key, value in stored.items()} if isinstance(stored, dict) else {}
 
 
