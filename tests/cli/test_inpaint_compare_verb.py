@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 
 from animate import checkpoints
-from animate.cli import inpaint_compare
+from animate.cli import inpaint_compare, inpaint_scenes
 from animate.cli.inpaint_scenes import Compared
 from animate.cli.main import main
 from animate.data.export import write_clip
@@ -23,10 +23,12 @@ from animate.data.index import FolderIndex
 from animate.data.peopled import Peopled, PeopledScenes
 from animate.data.scenes import SceneFolderIndex
 from animate.data.synthetic import PuppetIndex
+from animate.errors import UserError
 from animate.networks.inpainting import BackgroundInpainter
 from animate.ops.person_masks import VARIANTS
 from animate.pipelines.inpaint import NetworkFiller
 from animate.reports import backgrounds as reports
+from animate.training import annotators
 from animate.video.encode import VideoWriter
 from animate.video.image import read_image, write_image
 
@@ -149,16 +151,26 @@ def test_one_frame_leaves_out_what_needs_a_video(call, tmp_path):
     assert all(line["seam"] for line in lines)
 
 
-def test_lpips_is_a_column_where_its_weights_are(call, tmp_path, monkeypatch):
+def test_lpips_is_a_column_where_it_is_asked_for(call, tmp_path, monkeypatch):
     def distance(made, true):
         assert made.shape == true.shape == (1, 3, SIDE, SIDE)
         return torch.tensor([0.25])
 
-    monkeypatch.setattr(Compared, "_distance", lambda _: distance)
-    code, printed = call(*BOTH, "--clips", "1", "--frames", "2", "--output", tmp_path / "out")
+    monkeypatch.setattr(inpaint_scenes, "_lpips", lambda: distance)
+    code, printed = call(*BOTH, "--clips", "1", "--frames", "2", "--lpips", "--output", tmp_path / "out")
     assert code == 0, printed.err
     assert {line["lpips_alex"] for line in lines_of(tmp_path / "out")} == {"0.25"}
-    assert "lpips_alex: weights" not in (tmp_path / "out" / "table.md").read_text(encoding="utf-8")
+
+
+def test_lpips_without_its_weights_is_one_line(call, tmp_path, monkeypatch):
+    def refused(net):
+        raise UserError("no network here")
+
+    monkeypatch.setattr(annotators, "lpips_distance", refused)
+    code, printed = call(*BOTH, "--clips", "1", "--lpips", "--output", tmp_path / "out")
+    assert code == 2
+    assert printed.err == "animate: error: no network here\n"
+    assert not (tmp_path / "out").exists()
 
 
 def test_labels_that_look_like_markup_are_shown(call, place, tmp_path):

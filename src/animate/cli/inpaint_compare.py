@@ -58,6 +58,11 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="what finds the person in the rows of mattes; else they are left out",
     )
     parser.add_argument(
+        "--lpips",
+        action="store_true",
+        help="compare by LPIPS too; its weights are fetched at first use",
+    )
+    parser.add_argument(
         "--share",
         type=float,
         nargs=2,

@@ -5,8 +5,6 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from animate.errors import UserError
-
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Mapping
@@ -33,21 +31,10 @@ class Compared:
 
         self.notes: list[str] = []
         self._finder: Matter | None = backends.mattes(args.matte_backend) if args.matte_backend else None
-        self._lpips = self._distance()
+        self._lpips = _lpips() if args.lpips else None
         self._ways: dict[str, Way] = ways(
             networks, CLASSICAL, video=args.frames > 1, mattes=self._finder is not None
         )
-
-    def _distance(self) -> PictureDistance | None:
-        from animate.training.annotators import make_networks
-
-        make = make_networks().lpips
-        assert make is not None
-        try:
-            return make("alex")
-        except UserError:
-            self.notes.append("lpips_alex: weights not available")
-            return None
 
     def skip(self, problem: str) -> None:
         """Tell the user of a scene that cannot be read, and the reader of the table."""
@@ -103,6 +90,14 @@ class Compared:
         matte, hole = (torch.from_numpy(one)[:, None] for one in (peopled.matte, peopled.hole))
         found = None if self._finder is None else torch.from_numpy(self._finder(peopled.shown))[:, None]
         return Footage(clean, shown, matte, hole, found)
+
+
+def _lpips() -> PictureDistance:
+    from animate.training.annotators import make_networks
+
+    make = make_networks().lpips
+    assert make is not None
+    return make("alex")
 
 
 def _picture(picture: torch.Tensor) -> NDArray[np.uint8]:
