@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from animate.data.loaders import answered_later
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -74,6 +76,21 @@ def test_workers_start_under_a_hail_of_signals_to_all_processes(reader) -> None:
     assert len(reader.stdout.readline().split()) == 2
     os.killpg(reader.pid, signal.SIGTERM)  # the last of the hail may be forgotten: this one is not
     assert reader.stdout.readline() == "read on: 100\n"
+
+
+def test_a_signal_while_a_worker_starts_is_answered_when_it_has() -> None:
+    order = []
+    before = signal.signal(signal.SIGTERM, lambda *_: order.append("answered"))
+    try:
+        with answered_later():
+            signal.raise_signal(signal.SIGTERM)
+            order.append("started")
+        assert order == ["started", "answered"]
+        assert signal.getsignal(signal.SIGTERM) is not before
+        signal.raise_signal(signal.SIGTERM)
+        assert order == ["started", "answered", "answered"]
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def left_alive(workers: list[int]) -> list[int]:

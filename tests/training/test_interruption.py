@@ -90,6 +90,20 @@ def test_a_signal_before_training_stops_at_once() -> None:
     assert stopped.value.code == 143
 
 
+def test_what_complains_while_it_is_torn_down_does_not_hide_the_signal() -> None:
+    """As Lightning's loops do when a signal comes while their loaders are made."""
+
+    def fit() -> None:
+        try:
+            signal.raise_signal(signal.SIGTERM)
+        finally:
+            raise RuntimeError("half built")
+
+    with pytest.raises(SystemExit) as stopped, Interruption():
+        fit()
+    assert stopped.value.code == 143
+
+
 def start(folder: Path, *options: str) -> subprocess.Popen:
     command = [sys.executable, str(DRILL), str(folder), *options]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}

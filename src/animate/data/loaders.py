@@ -5,8 +5,11 @@ from __future__ import annotations
 import atexit
 import multiprocessing
 import signal
+import threading
+from contextlib import contextmanager
 from functools import cache, partial
 from multiprocessing import forkserver, resource_tracker
+from multiprocessing.context import ForkServerContext, ForkServerProcess
 from typing import TYPE_CHECKING
 
 from torch.utils.data import DataLoader
@@ -20,6 +23,10 @@ if TYPE_CHECKING:
     from animate.data.dataset import RawBatch, Skipped
 
     Stream = DataLoader[RawBatch | None]
+
+
+ENDING = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGUSR1") if hasattr(signal, name)]
+"""Signals that end a run."""
 
 
 class ResumableLoader(DataLoader[Item]):
@@ -130,7 +137,7 @@ def worker_context() -> multiprocessing.context.BaseContext:
     atexit.register(_kill_workers)
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
-    context = multiprocessing.get_context("forkserver")
+    context = _Context()
     context.set_forkserver_preload(["__main__", "animate.data.dataset", "animate.data.transforms", "cv2"])
     _start_fork_server()
     return context
@@ -144,14 +151,43 @@ def _start_fork_server() -> None:
     that ignored signals by itself would have moments, of importing and of torch's own handlers, in which it
     dies of them.
     """
-    ending = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGUSR1")]
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, ending)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
     try:
         resource_tracker.ensure_running()  # which the server needs, and which lets some of them through again
-        signal.pthread_sigmask(signal.SIG_BLOCK, ending)
+        signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
         forkserver.ensure_running()
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+class _Worker(ForkServerProcess):
+    """A worker whose start is not cut short: half of what it is to know would be a traceback of its own."""
+
+    def start(self) -> None:
+        """Start; a signal that ends the run is answered afterwards."""
+        with answered_later():
+            super().start()
+
+
+class _Context(ForkServerContext):
+    Process = _Worker
+
+
+@contextmanager
+def answered_later() -> Iterator[None]:
+    """Let the main thread answer signals that end a run only when this is over."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    received: list[int] = []
+    handlers = {number: signal.signal(number, lambda number, _: received.append(number)) for number in ENDING}
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    for number in received:
+        signal.raise_signal(number)
 
 
 def _kill_workers() -> None:

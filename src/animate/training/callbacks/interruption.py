@@ -52,8 +52,10 @@ class Interruption(Checkpoint):
     ) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)
-        if isinstance(error, SystemExit) and (self._leaving or self.received is not None):
-            raise SystemExit(self._exit_code()) from None  # Lightning exits with 1 or with nothing
+        # Lightning exits with 1 or with nothing; and what is torn down half built may complain.
+        told = isinstance(error, SystemExit) and self.received is not None
+        if error is not None and (self._leaving or told):
+            raise SystemExit(self._exit_code()) from None
 
     def _listen(self) -> None:
         for number in self._signals:
@@ -61,7 +63,8 @@ class Interruption(Checkpoint):
 
     def _note(self, number: int, _frame: FrameType | None) -> None:
         if not self._training:
-            sys.exit(128 + number)
+            self.received = number
+            self._leave()
         if self.received == number == signal.SIGINT:
             raise KeyboardInterrupt
         self.received = self.received or number
