@@ -46,7 +46,8 @@ EXPECTED = {
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_notebook(path: Path, tmp_path: Path) -> None:
+def test_notebook(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")  # kernel and training beside other tests: threads would wait
     expected = EXPECTED[path.stem]
     notebook = nbformat.read(path, as_version=4)
     settings = next(cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", []))
