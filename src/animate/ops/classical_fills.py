@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
+import torch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from numpy.typing import NDArray
+    from torch import Tensor
 
     Picture = NDArray[np.uint8]
 
@@ -38,6 +40,25 @@ def nearest_pixel(picture: Picture, hole: Picture) -> Picture:
     values[labels[known]] = picture[known]
     filled: Picture = values[labels]
     return filled
+
+
+def fill_each(fill: Callable[[Picture, Picture], Picture], pictures: Tensor, hole_mask: Tensor) -> Tensor:
+    """Fill pictures one by one; what is in a hole is not looked at.
+
+    Args:
+        fill: of ``CLASSICAL``.
+        pictures: (N, 3, H, W) in [0, 1].
+        hole_mask: (N, 1, H, W), 0 outside of holes.
+
+    Returns:
+        (N, 3, H, W) on the CPU, in steps of 1/255.
+
+    """
+    frames = pictures.movedim(1, -1).mul(255).round().byte().cpu().numpy()
+    holes = hole_mask[:, 0].gt(0).byte().cpu().numpy()
+    shown = np.where(holes[..., None] > 0, np.uint8(0), frames)
+    made = np.stack([fill(*one) for one in zip(shown, holes, strict=True)])
+    return torch.from_numpy(made).movedim(-1, 1).float().div_(255)
 
 
 CLASSICAL: Mapping[str, Callable[[Picture, Picture], Picture]] = {

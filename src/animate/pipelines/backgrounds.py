@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-import numpy as np
 import torch
 
 from animate.errors import UserError
+from animate.ops.classical_fills import fill_each
 from animate.ops.person_masks import VARIANTS, crop_square, own
 from animate.pipelines.inpaint import Holed, NetworkFiller
 from animate.pipelines.plate import PlateSettings, make_plate
@@ -17,6 +17,7 @@ from animate.pipelines.plate import PlateSettings, make_plate
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    import numpy as np
     from numpy.typing import NDArray
     from torch import Tensor
 
@@ -82,10 +83,7 @@ class ByRule:
 
     def __call__(self, footage: Footage) -> Background:
         """See :class:`Way`."""
-        frames, holes = _bytes(footage.clean), footage.hole[:, 0].byte().numpy()
-        shown = np.where(holes[..., None] > 0, np.uint8(0), frames)
-        made = np.stack([self.fill(*one) for one in zip(shown, holes, strict=True)])
-        return Background(_tensor(made), footage.hole)
+        return Background(fill_each(self.fill, footage.clean, footage.hole), footage.hole)
 
 
 class FilledOnce:

@@ -5,14 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-import torch
-
-from animate.ops.classical_fills import CLASSICAL
+from animate.ops.classical_fills import CLASSICAL, fill_each
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    import numpy as np
     from numpy.typing import NDArray
     from torch import Tensor
 
@@ -35,12 +33,8 @@ class Fill:
 
     def __call__(self, batch: Batch) -> Tensor:
         """See ``Baseline``."""
-        frames = batch["frames"][:, 1:].flatten(0, 1).movedim(1, -1).mul(255).round().byte().cpu().numpy()
-        holes = batch["hole_mask"][:, 1:].flatten(0, 1)[:, 0].gt(0).byte().cpu().numpy()
-        # Whoever fills must not see what he is to guess.
-        shown = np.where(holes[..., None] > 0, np.uint8(0), frames)
-        made = np.stack([self.fill(*one) for one in zip(shown, holes, strict=True)])
-        return torch.from_numpy(made).movedim(-1, 1).float().div_(255)
+        frames, holes = (batch[key][:, 1:].flatten(0, 1) for key in ("frames", "hole_mask"))
+        return fill_each(self.fill, frames, holes)
 
 
 FILLS: Mapping[str, Baseline] = {name: Fill(fill) for name, fill in CLASSICAL.items()}
