@@ -29,6 +29,21 @@ def test_groups_are_named_and_leave_frozen_parameters_out():
     ] == ["head"]
 
 
+def test_the_optimiser_takes_the_steps_of_adam():
+    """Kingma and Ba, "Adam" (2015), algorithm 1, written out in double precision."""
+    layer = nn.Linear(3, 1, bias=False).double()
+    weight = layer.weight.detach().clone()
+    optimizer = grouped_adam({"layer": layer}, {"layer": {"lr": 0.01, "betas": [0.5, 0.99]}})
+    first = second = torch.zeros_like(weight)
+    for step in range(1, 6):
+        gradient = torch.randn(1, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(step))
+        layer.weight.grad = gradient.clone()
+        optimizer.step()
+        first, second = 0.5 * first + 0.5 * gradient, 0.99 * second + 0.01 * gradient**2
+        weight -= 0.01 * (first / (1 - 0.5**step)) / ((second / (1 - 0.99**step)).sqrt() + 1e-8)
+        torch.testing.assert_close(layer.weight.detach(), weight, rtol=1e-12, atol=1e-12)
+
+
 @pytest.mark.parametrize(
     ("patterns", "expected"),
     [

@@ -45,7 +45,10 @@ def grouped_adam(networks: Mapping[str, nn.Module], settings: Mapping[str, AdamS
         parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
         if parameters:
             groups.append({"params": parameters, "name": name, **_checked(settings[name], name)})
-    return torch.optim.Adam(groups)
+    on_cpu = all(parameter.device.type == "cpu" for group in groups for parameter in group["params"])
+    # One pass over the weights in place of ten. On GPUs the default is as fast, and lets Lightning clip
+    # gradients of float16 training.
+    return torch.optim.Adam(groups, fused=True if on_cpu else None)
 
 
 def _checked(settings: AdamSettings, name: str) -> dict[str, Any]:

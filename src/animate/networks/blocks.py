@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from animate.ops.upsampling import convolve_enlarged
+
 
 class ConvBlock(nn.Module):
     """Convolution, batch norm, ReLU; keeps the size: ``(B, in, H, W)`` to ``(B, out, H, W)``."""
@@ -33,7 +35,8 @@ class UpBlock(ConvBlock):
 
     def forward(self, x: Tensor) -> Tensor:
         """Enlarge, convolve, normalise, rectify."""
-        return super().forward(F.interpolate(x, scale_factor=2, mode="nearest", align_corners=None))
+        enlarged = convolve_enlarged(x, self.conv.weight, self.conv.bias)
+        return F.relu(self.norm(enlarged), inplace=True)
 
 
 class ResBlock(nn.Module):
