@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from animate.networks.fomm import FirstOrderModel
+from animate.networks.inference import for_inference
 from animate.pipelines.drive import drive
 from animate.video.decode import stream
 from animate.video.encode import VideoWriter
@@ -20,7 +21,7 @@ FRAMES, BATCH = 16, 4
 def run(device: torch.device, runs: int) -> list[Row]:
     """One row for pictures in memory, one with decoding and encoding of mp4."""
     torch.manual_seed(0)
-    networks = FirstOrderModel().eval().to(device, memory_format=torch.channels_last)
+    networks = for_inference(FirstOrderModel().eval().to(device))
     random = np.random.default_rng(0)
     frames = list(random.integers(0, 256, (FRAMES, 256, 256, 3), dtype=np.uint8))
     with tempfile.TemporaryDirectory() as folder:

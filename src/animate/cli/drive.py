@@ -142,12 +142,13 @@ def run(args: argparse.Namespace) -> int:
     """Animate and say what was written."""
     from animate import checkpoints
     from animate.cli.console import terminable, track
+    from animate.networks.inference import for_inference
     from animate.pipelines.device import resolve
     from animate.pipelines.drive import suitable_batch_size
     from animate.pipelines.files import drive_file
 
     settings = _settings(args)  # before the checkpoint is read, which takes longer than a slip in the options
-    networks = checkpoints.load(args.checkpoint, resolve(args.device), method="fomm")
+    networks = for_inference(checkpoints.load(args.checkpoint, resolve(args.device), method="fomm"))
     settings = replace(settings, batch_size=args.batch_size or suitable_batch_size(networks))
     started = perf_counter()
     with terminable():

@@ -86,9 +86,10 @@ def run(args: argparse.Namespace) -> int:
     from animate import checkpoints
     from animate.cli.console import terminable
     from animate.cli.results import results_folder
+    from animate.networks.inference import for_inference
     from animate.pipelines.device import resolve
 
-    networks = checkpoints.load(args.checkpoint, resolve(args.device), method="fomm")
+    networks = for_inference(checkpoints.load(args.checkpoint, resolve(args.device), method="fomm"))
     with terminable(), results_folder(args.output, MARKER, args.overwrite) as folder:
         report = _measure(networks, args, folder / "frames" if args.frames == "png" else None)
         summary = _write(folder, report, args.checkpoint)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -21,7 +22,7 @@ def warp(
         padding: what lies outside of the picture.
 
     Returns:
-        ``(B, C, h, w)`` in the picture's type.
+        ``(B, C, h, w)`` in the picture's type and memory format.
 
     """
     # Half-precision coordinates would be off by up to a quarter of a pixel in a 512 pixel picture.
@@ -29,7 +30,11 @@ def warp(
     sampled = F.grid_sample(
         picture.to(grid.dtype), grid, mode="bilinear", padding_mode=padding, align_corners=True
     )
-    return sampled.to(picture.dtype)
+    # grid_sample forgets the format, and every convolution to come would copy its input to get it back.
+    channels_last = picture.stride(1) == 1 and picture.shape[1] > 1
+    return sampled.to(
+        picture.dtype, memory_format=torch.channels_last if channels_last else torch.preserve_format
+    )
 
 
 def warp_each(picture: Tensor, coordinates: Tensor) -> Tensor:

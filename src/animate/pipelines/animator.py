@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from animate import checkpoints
+from animate.networks.inference import for_inference
 from animate.pipelines.device import resolve
 from animate.pipelines.drive import drive, suitable_batch_size
 
@@ -48,7 +49,7 @@ class Animator:
             UserError: the file holds no such model, or the device is not there.
 
         """
-        return cls(checkpoints.load(checkpoint, resolve(device), method="fomm"))
+        return cls(for_inference(checkpoints.load(checkpoint, resolve(device), method="fomm")))
 
     @property
     def size(self) -> int:
