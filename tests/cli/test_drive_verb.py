@@ -11,6 +11,8 @@ import pytest
 from PIL import Image
 
 from animate import checkpoints
+from animate.annotate import backends
+from animate.annotate.protocols import Box as AnnotatedBox
 from animate.cli import main
 from animate.pipelines.drive import drive
 from animate.pipelines.framing import Box, to_model
@@ -85,6 +87,42 @@ def test_boxes(call, checkpoint, media):
     frames = [to_model(image, 32, Box(0, 0, 64, 48)) for image in pictures(media / "clip.mp4")]
     theirs = list(drive(checkpoints.load(checkpoint), source, frames, relative=False))
     np.testing.assert_array_equal(np.stack(result), np.stack(theirs))
+
+
+class Bright:
+    """Finds the bright square that crosses the clip, or the photo."""
+
+    name, version = "bright", "1"
+
+    def __call__(self, frames):
+        found = []
+        for frame in frames:
+            rows, columns = np.nonzero(frame[..., 0] > 135)
+            scale = np.array([frame.shape[1] - 1, frame.shape[0] - 1] * 2) / 2
+            corners = np.array([columns.min(), rows.min(), columns.max(), rows.max()])
+            found.append([AnnotatedBox(*(corners / scale - 1).tolist())])
+        return found
+
+
+def test_one_box_for_the_whole_clip(call, checkpoint, media, monkeypatch, tmp_path, capsys):
+    """The photo's square is at 30 to 46, 12 to 28; the clip's goes from 4 to 33 in its first 4 frames."""
+    monkeypatch.setitem(backends.FACES, "bright", Bright)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    result = pictures(call("--driving-box", "face:bright", "--box", "face:bright", "--stop", 4, "--absolute"))
+    printed = capsys.readouterr().out.splitlines()
+    assert [line.split(":")[0] for line in printed[:2]] == ["--box 22,4,32,32", "--driving-box 0,0,48,48"]
+    given = call(
+        "--box", "22,4,32,32", "--driving-box", "0,0,48,48", "--stop", 4, "--absolute", output="given"
+    )
+    np.testing.assert_array_equal(np.stack(result), np.stack(pictures(given)))
+
+
+@pytest.mark.parametrize("text", ["faces", "face:nobody", "1,2,3"])
+def test_boxes_that_are_none(checkpoint, media, tmp_path, capsys, text):
+    files = ["--source", media / "photo.png", "--driving", media / "clip.mp4", "--output", tmp_path / "o"]
+    arguments = ["drive", "--checkpoint", checkpoint, *files, "--driving-box", text]
+    assert main([str(part) for part in arguments]) == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1
 
 
 def test_grid_shows_source_driving_and_result(call, checkpoint, media):

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import replace
+import importlib.metadata
+from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-from animate.errors import UserError
-
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import numpy as np
+    from numpy.typing import NDArray
+
     from animate.pipelines.files import DriveSettings
-    from animate.pipelines.framing import Box
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -48,6 +52,11 @@ def _add_files(parser: argparse.ArgumentParser) -> None:
         help=".mp4, .webm, .gif, or a folder for PNG files",
     )
     parser.add_argument("--overwrite", action="store_true", help="replace an existing output file")
+    parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="keep what is done in OUTPUT.partial while it runs, and go on from there when it was broken off",
+    )
     parser.add_argument("--no-audio", action="store_true", help="leave the driving video's sound out")
     add_range(parser, "driving frame")
 
@@ -88,10 +97,17 @@ def _add_framing(parser: argparse.ArgumentParser) -> None:
         default="model",
         help="the model's square (default), or the whole source picture with the animated square pasted back",
     )
-    box = "x,y,width,height in pixels; default: the biggest square in the middle"
+    box = "x,y,width,height in pixels, or face or person to find one (default: biggest square in the middle)"
     parser.add_argument("--box", metavar="BOX", help=f"the part of the source that is animated: {box}")
     parser.add_argument(
         "--driving-box", metavar="BOX", help=f"the part of the driving frames that is used: {box}"
+    )
+    parser.add_argument(
+        "--lock-background",
+        type=_matte_option,
+        metavar="MATTE",
+        help="only the figure moves, the rest of the source stands still: a grey picture of its size that is "
+        "white on the figure, or the name of a back-end of mattes (docs/mattes.md)",
     )
     parser.add_argument(
         "--grid", action="store_true", help="show source, driving frame and result side by side"
@@ -138,6 +154,12 @@ def _best_frame(text: str) -> int | str:
         ) from None
 
 
+def _matte_option(text: str) -> Path | str:
+    from animate.annotate.backends import MATTES
+
+    return text if text in MATTES or text.endswith(".ckpt") else Path(text)
+
+
 def run(args: argparse.Namespace) -> int:
     """Animate and say what was written."""
     from animate import checkpoints
@@ -147,17 +169,51 @@ def run(args: argparse.Namespace) -> int:
     from animate.pipelines.drive import suitable_batch_size
     from animate.pipelines.files import drive_file
 
-    settings = _settings(args)  # before the checkpoint is read, which takes longer than a slip in the options
+    with terminable():
+        settings = _settings(args)  # before the checkpoint is read: that takes longer than a slip in options
+        matte = _matte(args)
     networks = for_inference(checkpoints.load(args.checkpoint, resolve(args.device), method="fomm"))
     settings = replace(settings, batch_size=args.batch_size or suitable_batch_size(networks))
     started = perf_counter()
+    do = partial(drive_file, networks, args.source, args.driving, settings=settings, track=track, matte=matte)
     with terminable():
-        count = drive_file(networks, args.source, args.driving, args.output, settings, track)
+        count = _resumably(args, do, settings) if args.resume else do(args.output)
     print(f"{args.output}: {count} frames, {count / (perf_counter() - started):.1f} frames/s")
     return 0
 
 
+def _matte(args: argparse.Namespace) -> NDArray[np.float32] | None:
+    """Read or find the matte of the source's figure, where its background is to stand still."""
+    from animate.pipelines.files import read_source
+    from animate.pipelines.locked_background import source_matte
+
+    if args.lock_background is None:
+        return None
+    return source_matte(read_source(args.source), args.lock_background)
+
+
+def _resumably(args: argparse.Namespace, do: Callable[..., int], settings: DriveSettings) -> int:
+    """Render with what an earlier run of the same command has done."""
+    from animate import __version__
+    from animate.annotate.runner import content_of
+    from animate.pipelines.kept_frames import resumable
+
+    torch_version = importlib.metadata.version("torch")
+    facts = {
+        name.replace("_", "-"): content_of(path)
+        for name in ("checkpoint", "source", "driving", "lock_background")
+        if isinstance(path := getattr(args, name), Path)
+    }
+    facts |= {"back-end of mattes": args.lock_background if isinstance(args.lock_background, str) else ""}
+    options = asdict(replace(settings, overwrite=False))
+    facts |= {f"option {name.replace('_', '-')}": value for name, value in options.items()}
+    facts |= {"version": f"{__version__}, torch {torch_version}", "device": args.device}
+    with resumable(args.output, facts, settings.overwrite) as kept:
+        return do(kept.target, kept=kept)
+
+
 def _settings(args: argparse.Namespace) -> DriveSettings:
+    from animate.cli.drive_box import box
     from animate.pipelines.files import DriveSettings
 
     return DriveSettings(
@@ -166,24 +222,11 @@ def _settings(args: argparse.Namespace) -> DriveSettings:
         best_frame=args.best_frame,
         smooth=args.smooth,
         keep_size=args.size == "keep",
-        box=_box("--box", args.box),
-        driving_box=_box("--driving-box", args.driving_box),
+        box=box("--box", args.box, args.source, 0, 1),
+        driving_box=box("--driving-box", args.driving_box, args.driving, args.start, args.stop),
         grid=args.grid,
         start=args.start,
         stop=args.stop,
         audio=not args.no_audio,
         overwrite=args.overwrite,
     )
-
-
-def _box(option: str, text: str | None) -> Box | None:
-    from animate.pipelines.framing import Box
-
-    if text is None:
-        return None
-    try:
-        return Box.parse(text)
-    except (TypeError, ValueError):
-        raise UserError(
-            f"{option} {text}: give x,y,width,height in whole pixels, such as 40,0,512,512"
-        ) from None

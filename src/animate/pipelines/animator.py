@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from animate.networks.fomm import FirstOrderModel
-    from animate.pipelines.keypoint_smoothing import OneEuro
+    from animate.pipelines.keypoint_smoothing import Smoothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,8 @@ class Animator:
         adapt_scale: bool = False,
         batch_size: int | None = None,
         initial: NDArray[np.uint8] | None = None,
-        smoothing: OneEuro | None = None,
+        smoothing: Smoothing | None = None,
+        matte: NDArray[np.float32] | None = None,
     ) -> Iterator[NDArray[np.uint8]]:
         """Yield the source in the pose of each driving frame; see :func:`animate.pipelines.drive.drive`.
 
@@ -78,6 +79,8 @@ class Animator:
                 device. With a live stream 1 has the least delay.
             initial: the driving frame whose pose is that of the source; the first one unless given.
             smoothing: of the driving keypoints, a new one for every call.
+            matte: ``(S, S)`` in [0, 1], 1 on the figure in the source's square; results then have a fourth
+                channel that says where the figure has moved.
 
         """
         return drive(
@@ -89,4 +92,5 @@ class Animator:
             batch_size=batch_size or suitable_batch_size(self.networks),
             initial=initial,
             smoothing=smoothing,
+            matte=matte,
         )

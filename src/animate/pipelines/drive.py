@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from animate.errors import UserError
+from animate.ops.warp import resize, warp
 from animate.pipelines.framing import to_model
 from animate.pipelines.motion import MotionTransfer, closest_pose
 from animate.pipelines.stream import batched
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from animate.annotate.protocols import PointFinder
     from animate.networks.fomm import FirstOrderModel
-    from animate.pipelines.keypoint_smoothing import OneEuro
+    from animate.pipelines.keypoint_smoothing import Smoothing
     from animate.types import Keypoints
 
 BATCH_SIZE = 8
@@ -35,23 +36,39 @@ class EncodedSource:
     Args:
         networks: in evaluation mode, on the device that the work is to be done on.
         picture: ``(H, W, 3)`` uint8; brought to the model's size by :func:`framing.to_model`.
+        matte: ``(S, S)`` in [0, 1], 1 on the figure; :meth:`render` then tells where the figure has moved.
 
     """
 
     @torch.inference_mode()
-    def __init__(self, networks: FirstOrderModel, picture: NDArray[np.uint8]) -> None:
+    def __init__(
+        self,
+        networks: FirstOrderModel,
+        picture: NDArray[np.uint8],
+        matte: NDArray[np.float32] | None = None,
+    ) -> None:
         if networks.training:
             raise ValueError("call networks.eval() first: in training mode a frame would depend on its batch")
         self.networks = networks
         self.picture = to_tensor(networks, [picture])
         self.keypoints: Keypoints = networks.keypoint_detector(self.picture)
         self.features: Tensor = networks.generator.encode(self.picture)
+        self.matte = None if matte is None else torch.from_numpy(matte).to(self.picture)[None, None]
 
     def render(self, keypoints: Keypoints) -> Tensor:
-        """Render the source at B sets of keypoints: ``(B, 3, S, S)`` in [0, 1]."""
-        return self.networks.generator.decode(
+        """Render the source at B sets of keypoints: ``(B, 3, S, S)`` in [0, 1].
+
+        With a matte ``(B, 4, S, S)``: the last channel is the matte, moved by the model's dense motion.
+        """
+        animation = self.networks.generator.decode(
             self.features, self.picture, kp_source=self.keypoints, kp_driving=keypoints
-        )["prediction"]
+        )
+        if self.matte is None:
+            return animation["prediction"]
+        size = (self.matte.shape[-2], self.matte.shape[-1])
+        field = resize(animation["deformation"].permute(0, 3, 1, 2), size).permute(0, 2, 3, 1)
+        moved = warp(self.matte.expand(len(field), -1, -1, -1), field)
+        return torch.cat([animation["prediction"], moved], dim=1)
 
 
 def drive(
@@ -63,7 +80,8 @@ def drive(
     adapt_scale: bool = False,
     batch_size: int = BATCH_SIZE,
     initial: NDArray[np.uint8] | None = None,
-    smoothing: OneEuro | None = None,
+    smoothing: Smoothing | None = None,
+    matte: NDArray[np.float32] | None = None,
 ) -> Iterator[NDArray[np.uint8]]:
     """Yield the source picture in the pose of each driving frame, in order.
 
@@ -80,12 +98,14 @@ def drive(
         batch_size: driving frames per forward pass.
         initial: the driving frame whose pose is that of the source; the first one unless given.
         smoothing: of the driving keypoints, new for this video; None leaves them as they are found.
+        matte: ``(S, S)`` in [0, 1], 1 on the figure in the source's square.
 
     Yields:
-        ``(S, S, 3)`` uint8, S being the model's size; one per driving frame.
+        ``(S, S, 3)`` uint8, S being the model's size; one per driving frame. With a matte ``(S, S, 4)``: the
+        last channel says where the figure has moved.
 
     """
-    encoded = EncodedSource(networks, source)
+    encoded = EncodedSource(networks, source, matte)
     batches = render_batches(
         encoded,
         frames,
@@ -108,7 +128,7 @@ def render_batches(
     adapt_scale: bool = False,
     batch_size: int = BATCH_SIZE,
     initial: NDArray[np.uint8] | None = None,
-    smoothing: OneEuro | None = None,
+    smoothing: Smoothing | None = None,
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Yield (driving, prediction), each ``(B, 3, S, S)`` in [0, 1]: :func:`drive` before it rounds."""
     networks = source.networks
@@ -191,7 +211,7 @@ def to_tensor(networks: FirstOrderModel, pictures: Sequence[NDArray[np.uint8]]) 
 
 
 def to_pictures(images: Tensor) -> NDArray[np.uint8]:
-    """Turn ``(B, 3, H, W)`` in [0, 1] into ``(B, H, W, 3)`` uint8, rounded to the nearest."""
+    """Turn ``(B, C, H, W)`` in [0, 1] into ``(B, H, W, C)`` uint8, rounded to the nearest."""
     pixels = images.clamp(0, 1).mul(255).round().to(torch.uint8)
     return np.asarray(pixels.permute(0, 2, 3, 1).contiguous().cpu().numpy())
 

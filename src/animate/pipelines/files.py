@@ -5,13 +5,13 @@ from __future__ import annotations
 from contextlib import closing
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import partial
 from itertools import islice, tee
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-import numpy as np
-
 from animate.annotate import backends
 from animate.errors import UserError
+from animate.pipelines.composition import composition
 from animate.pipelines.drive import (
     BATCH_SIZE,
     drive,
@@ -19,21 +19,23 @@ from animate.pipelines.drive import (
     find_start_frame_by_landmarks,
     model_size,
 )
-from animate.pipelines.framing import Box, PasteBack, to_model
+from animate.pipelines.framing import Box, to_model
 from animate.pipelines.keypoint_smoothing import OneEuro
 from animate.pipelines.stream import ahead, check_range, onward
 from animate.video.decode import FOLDER_FPS, Frame, stream
 from animate.video.encode import VideoWriter
-from animate.video.image import PICTURE_SUFFIXES, resize
+from animate.video.image import PICTURE_SUFFIXES, resize_mask
 from animate.video.probe import probe
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
+    import numpy as np
     from numpy.typing import NDArray
 
     from animate.networks.fomm import FirstOrderModel
+    from animate.pipelines.kept_frames import KeptFrames
     from animate.video.probe import VideoInfo
 
 Item = TypeVar("Item")
@@ -163,6 +165,9 @@ def drive_file(
     output: Path,
     settings: DriveSettings,
     track: Track = untracked,
+    *,
+    matte: NDArray[np.float32] | None = None,
+    kept: KeptFrames | None = None,
 ) -> int:
     """Animate the picture ``source`` like the video ``driving`` into ``output``; return the frames written.
 
@@ -175,6 +180,8 @@ def drive_file(
         output: .mp4, .webm, .gif, or a new folder for numbered PNG files.
         settings: what to do.
         track: tells the user how far it is.
+        matte: (H, W) in [0, 1], 1 on the figure in the source picture: what is around it stands still.
+        kept: what an earlier run has done of this, and where this one keeps what it does.
 
     Raises:
         UserError: something about the files or the settings.
@@ -186,7 +193,8 @@ def drive_file(
     square = to_model(picture, size, box)
     clip = DrivingClip.open(driving, settings, size)
     first = clip.first()
-    compose = _composition(picture, square, box, settings)
+    compose = composition(picture, square, box, settings, matte)
+    smoothing = OneEuro(float(clip.fps)) if settings.smooth else None
     with VideoWriter(
         output,
         clip.fps,
@@ -195,19 +203,24 @@ def drive_file(
         audio_end=clip.end,
         overwrite=settings.overwrite,
     ) as writer:
-        initial = _initial_frame(networks, square, clip, settings, track) or first
+        initial = _initial_frame(networks, square, clip, settings, track, kept) or first
         with closing(ahead(clip.frames(), 2 * settings.batch_size)) as frames:
             ours, driven = tee(frames)
-            results = drive(
+            render = partial(
+                drive,
                 networks,
                 square,
-                (frame.image for frame in driven),
                 relative=settings.relative,
                 adapt_scale=settings.adapt_scale,
                 batch_size=settings.batch_size,
                 initial=initial.image,
-                smoothing=OneEuro(float(clip.fps)) if settings.smooth else None,
+                matte=None if matte is None else resize_mask(box.cut(matte), (size, size)),
             )
+            images = (frame.image for frame in driven)
+            if kept is None:
+                results = render(images, smoothing=smoothing)
+            else:
+                results = kept.results(render, images, smoothing, settings.batch_size)
             pairs = zip(track(results, "animating", clip.num_frames), ours, strict=False)
             composed = ((compose(result, frame.image), frame.time) for result, frame in pairs)
             return _write(writer, composed, clip.fps)
@@ -227,35 +240,33 @@ def _initial_frame(
     clip: DrivingClip,
     settings: DriveSettings,
     track: Track,
+    kept: KeptFrames | None,
 ) -> Frame | None:
     """Take the driving frame that shows the pose of the source; None is the first one."""
     best = settings.best_frame
     if not isinstance(best, str):
         return None if best is None else clip.frame(best)
-    finder = None if best == "auto" else backends.landmarks(best)
-    with closing(ahead(clip.frames(), 2 * settings.batch_size)) as frames:
-        images = (frame.image for frame in track(frames, "finding the start frame", clip.num_frames))
-        if finder is None:
-            number = find_start_frame(networks, square, images, batch_size=settings.batch_size)
-        else:
-            number = find_start_frame_by_landmarks(finder, square, images, batch_size=settings.batch_size)
+    search = partial(_search, best, networks, square, clip, settings.batch_size, track)
+    number = search() if kept is None else kept.start_frame(search)
     # Counted among the frames that decode, so found by counting again, not by its number in the file.
     return next(islice(clip.frames(), number, None))
 
 
-def _composition(
-    picture: NDArray[np.uint8], square: NDArray[np.uint8], box: Box, settings: DriveSettings
-) -> Callable[[NDArray[np.uint8], NDArray[np.uint8]], NDArray[np.uint8]]:
-    """Return what makes an output frame of a result and its driving frame."""
-    paste = PasteBack.into(picture, box) if settings.keep_size else None
-    shown = picture if paste else square
-    height = len(shown)
-
-    def compose(result: NDArray[np.uint8], driving: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        result = paste(result) if paste else result
-        return np.hstack([shown, resize(driving, (height, height)), result]) if settings.grid else result
-
-    return compose
+def _search(
+    best: str,
+    networks: FirstOrderModel,
+    square: NDArray[np.uint8],
+    clip: DrivingClip,
+    batch_size: int,
+    track: Track,
+) -> int:
+    """Find the driving frame that shows the pose of the source, counted among those that decode."""
+    finder = None if best == "auto" else backends.landmarks(best)
+    with closing(ahead(clip.frames(), 2 * batch_size)) as frames:
+        images = (frame.image for frame in track(frames, "finding the start frame", clip.num_frames))
+        if finder is None:
+            return find_start_frame(networks, square, images, batch_size=batch_size)
+        return find_start_frame_by_landmarks(finder, square, images, batch_size=batch_size)
 
 
 def _write(writer: VideoWriter, frames: Iterable[tuple[NDArray[np.uint8], Fraction]], fps: Fraction) -> int:

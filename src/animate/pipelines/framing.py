@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -12,6 +12,8 @@ from animate.video.image import resize
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+Value = TypeVar("Value", bound=np.generic)
 
 FEATHER = 0.08
 """Width of the soft edge as a share of the box's shorter side."""
@@ -54,8 +56,8 @@ class Box(NamedTuple):
             )
         return self
 
-    def cut(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Return the part of an ``(H, W, 3)`` picture inside of the box, a view."""
+    def cut(self, image: NDArray[Value]) -> NDArray[Value]:
+        """Return the part of an ``(H, W, 3)`` picture, or an ``(H, W)`` matte, inside of the box: a view."""
         return image[self.top : self.top + self.height, self.left : self.left + self.width]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import torch
 
@@ -15,6 +15,13 @@ if TYPE_CHECKING:
     from animate.types import Keypoints
 
 
+class Smoothing(Protocol):
+    """Filters the keypoints of one driving video, whose frames come in order."""
+
+    def __call__(self, keypoints: Keypoints) -> Keypoints:
+        """Filter the keypoints of the next B frames: ``(B, K, 2)`` and ``(B, K, 2, 2)``."""
+
+
 class OneEuro:
     """Filters places and Jacobians strongly at rest, hardly in motion (Casiez et al., CHI 2012).
 
@@ -22,7 +29,7 @@ class OneEuro:
     remembers one video, whose frames come in order, however they are batched.
 
     Args:
-        fps: of the driving video.
+        fps: of the driving video; ``fps`` may be set anew before each call where the frames come unevenly.
 
     Raises:
         ValueError: that is not above 0.
@@ -32,7 +39,7 @@ class OneEuro:
     def __init__(self, fps: float) -> None:
         if not fps > 0:
             raise ValueError(f"{fps} frames per second")
-        self._fps = fps
+        self.fps = fps
         self._before: dict[str, tuple[Tensor, Tensor]] = {}
         """By entry: its last filtered value, and its speed per second."""
 
@@ -47,7 +54,7 @@ class OneEuro:
         last, speed = self._before.get(name, (values[0], torch.zeros_like(values[0])))
         frames = []
         for value in values:  # each needs the one before it; a few numbers
-            measured = (value - last) * self._fps
+            measured = (value - last) * self.fps
             speed = speed + self._weight(torch.full_like(speed, D_CUTOFF)) * (measured - speed)
             last = last + self._weight(MIN_CUTOFF + BETA * speed.abs()) * (value - last)
             frames.append(last)
@@ -56,4 +63,4 @@ class OneEuro:
 
     def _weight(self, cutoff: Tensor) -> Tensor:
         """Weight of a new value in a low-pass filter of this cutoff, in Hz."""
-        return 1 / (1 + self._fps / (2 * math.pi * cutoff))
+        return 1 / (1 + self.fps / (2 * math.pi * cutoff))

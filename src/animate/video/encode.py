@@ -69,13 +69,9 @@ class VideoWriter:
         overwrite: bool = False,
     ) -> None:
         self._path = Path(path)
-        if self._path.suffix.lower() not in _SINKS:
-            raise UserError(
-                f"{path}: cannot write {self._path.suffix}; use .mp4, .webm, .gif or no suffix (PNGs)"
-            )
         if fps <= 0:
             raise UserError(f"{path}: the frame rate is {fps}; it must be above 0")
-        _check(self._path, overwrite)
+        check_output(self._path, overwrite)
         # 1001 so that the float 29.97002997 becomes 30000/1001 again.
         self._fps = Fraction(fps).limit_denominator(1001)
         self._temporary = atomic.temporary_name(self._path)
@@ -164,8 +160,10 @@ class VideoWriter:
             self._discard()
 
 
-def _check(target: Path, overwrite: bool) -> None:
+def check_output(target: Path, overwrite: bool) -> None:
     """Raise ``UserError`` unless the target may be written; a folder is never emptied for the user."""
+    if target.suffix.lower() not in _SINKS:
+        raise UserError(f"{target}: cannot write {target.suffix}; use .mp4, .webm, .gif or no suffix (PNGs)")
     if target.suffix:
         atomic.check_target(target, overwrite)
     elif target.is_dir():
