@@ -138,8 +138,8 @@ def test_a_run_folder_holds_what_belongs_in_it() -> None:
 
 
 def test_channels_last_is_the_same_training() -> None:
-    main([*TINY, "experiment_name=first"])
-    main([*TINY, "experiment_name=last", "channels_last=true"])
+    main([*TINY, "experiment_name=first", "channels_last=false"])
+    main([*TINY, "experiment_name=last"])
     first, last = runs()
     losses = [[float(row["train/loss"]) for row in rows(run) if row["train/loss"]] for run in (first, last)]
     assert len(losses[0]) == 3

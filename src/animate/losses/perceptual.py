@@ -67,6 +67,10 @@ class PerceptualLoss:
         ]
         return torch.stack(terms).sum()
 
+    def compile(self) -> None:
+        """Let PyTorch compile the feature network, at its first use."""
+        self._features.compile()
+
     def _terms(self, made: Sequence[Tensor], goals: Sequence[Tensor]) -> list[Tensor]:
         """Weigh the distances of the layers of one scale."""
         weights = [1.0] * len(made) if self._weights is None else self._weights

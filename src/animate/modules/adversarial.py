@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from typing_extensions import override
+
 from animate.losses.reconstruction import reconstruction_loss
 from animate.modules.learner import Learner
 from animate.modules.optim import AdamSettings
@@ -71,6 +73,13 @@ class AdversarialModule(Learner):
             discriminator=(loss_weights.generator_gan, discriminator),
             perceptual=(loss_weights.perceptual, perceptual),
         )
+
+    @override
+    def compile_networks(self) -> None:
+        """Compile the feature network as well."""
+        super().compile_networks()
+        if self.perceptual is not None:
+            self.perceptual.compile()
 
     def reconstruction_terms(self, made: Tensor, real: Tensor) -> dict[str, Tensor]:
         """Tell how far pictures ``(N, 3, H, W)`` are from the true ones."""

@@ -78,6 +78,12 @@ class Learner(pl.LightningModule):
     def reconstruct(self, batch: Batch) -> StepOutput:
         """Make frames 1 to T - 1 of each of B clips: N = B (T - 1)."""
 
+    def compile_networks(self) -> None:
+        """Let PyTorch compile each network as a whole, at its first use; names and weights stay."""
+        for part in self.parts().values():
+            if part is not None:
+                part.compile()
+
     def train(self, mode: bool = True) -> Self:
         """Switch to training or evaluation; frozen parts stay in evaluation (Lightning warns of them)."""
         super().train(mode)

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from animate.checkpoints.initialise import Trained
+    from animate.modules.learner import Learner
 
 log = logging.getLogger(__name__)
 
@@ -104,7 +105,7 @@ def check_settings(config: DictConfig) -> None:
     if missing:
         raise UserError(f"{', '.join(missing)} must be set: add {missing[0]}=...")
     _check_values(config, resolve=True)
-    for name in ("channels_last", "test", "overwrite"):
+    for name in ("channels_last", "compile", "test", "overwrite"):
         if name in config and type(config[name]) is not bool:
             raise UserError(f"{name} must be true or false, not {config[name]!r}")
     for group in ("callbacks", "logger"):
@@ -165,6 +166,8 @@ def _fit_and_test(config: DictConfig, folder: Path, resumed: resume.Resumed | No
         _refuse_random_weights_held_still(module)
     if config.channels_last:
         module.to(memory_format=torch.channels_last)  # what convolutions make follows their weights
+    if config.compile:
+        cast("Learner", module).compile_networks()
     interruption = Interruption()
     told = without_secrets(OmegaConf.to_container(config, resolve=True))
     dashboards = Dashboards(told)
