@@ -1,4 +1,4 @@
-"""Frames per second of the drive pipeline at 256 x 256, published size, with and without video files."""
+"""Frames per second of ``animate drive`` at 256 x 256, published size, with and without video files."""
 
 from __future__ import annotations
 
@@ -7,40 +7,44 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from PIL import Image
 
 from animate.networks.fomm import FirstOrderModel
 from animate.networks.inference import for_inference
-from animate.pipelines.drive import drive
-from animate.video.decode import stream
+from animate.pipelines.drive import drive, suitable_batch_size
+from animate.pipelines.files import DriveSettings, drive_file
 from animate.video.encode import VideoWriter
 from benchmarks.report import Row, measure, spread
 
-FRAMES, BATCH = 16, 4
+CPU_FRAMES, GPU_FRAMES = 24, 1000
 
 
 def run(device: torch.device, runs: int) -> list[Row]:
     """One row for pictures in memory, one with decoding and encoding of mp4."""
     torch.manual_seed(0)
     networks = for_inference(FirstOrderModel().eval().to(device))
+    count = CPU_FRAMES if device.type == "cpu" else GPU_FRAMES
+    batch = suitable_batch_size(networks)
     random = np.random.default_rng(0)
-    frames = list(random.integers(0, 256, (FRAMES, 256, 256, 3), dtype=np.uint8))
+    frames = list(random.integers(0, 256, (count, 256, 256, 3), dtype=np.uint8))
     with tempfile.TemporaryDirectory() as folder:
-        driving, result = Path(folder) / "driving.mp4", Path(folder) / "result.mp4"
+        source, driving, result = (
+            Path(folder) / name for name in ("source.png", "driving.mp4", "result.mp4")
+        )
+        Image.fromarray(frames[0]).save(source)
         with VideoWriter(driving, 25) as writer:
             for frame in frames:
                 writer.write(frame)
 
         def in_memory() -> None:
-            for _ in drive(networks, frames[0], frames, batch_size=BATCH):
+            for _ in drive(networks, frames[0], frames, batch_size=batch):
                 pass
 
         def with_video() -> None:
-            with VideoWriter(result, 25, overwrite=True) as writer:
-                moving = (frame.image for frame in stream(driving))
-                for picture in drive(networks, frames[0], moving, batch_size=BATCH):
-                    writer.write(picture)
+            settings = DriveSettings(batch_size=batch, overwrite=True)
+            drive_file(networks, source, driving, result, settings)
 
         return [
-            Row(path=name, frames=FRAMES, batch=BATCH, **spread(measure(work, runs), per=FRAMES))
+            Row(path=name, frames=count, batch=batch, **spread(measure(work, runs), per=count))
             for name, work in (("pictures in memory", in_memory), ("mp4 to mp4", with_video))
         ]

@@ -223,7 +223,9 @@ def drive_file(
                 results = kept.results(render, images, smoothing, settings.batch_size)
             pairs = zip(track(results, "animating", clip.num_frames), ours, strict=False)
             composed = ((compose(result, frame.image), frame.time) for result, frame in pairs)
-            return _write(writer, composed, clip.fps)
+            # Decoding, the networks and encoding each have a thread; none waits while another works.
+            with closing(ahead(composed, 2 * settings.batch_size)) as ready:
+                return _write(writer, ready, clip.fps)
 
 
 def read_source(path: Path) -> NDArray[np.uint8]:
