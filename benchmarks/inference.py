@@ -5,10 +5,11 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-import numpy as np
 import torch
 from PIL import Image
 
+from animate.data.clips import open_clip
+from animate.data.synthetic import PuppetIndex
 from animate.networks.fomm import FirstOrderModel
 from animate.networks.inference import for_inference
 from animate.pipelines.drive import drive, suitable_batch_size
@@ -25,8 +26,8 @@ def run(device: torch.device, runs: int) -> list[Row]:
     networks = for_inference(FirstOrderModel().eval().to(device))
     count = CPU_FRAMES if device.type == "cpu" else GPU_FRAMES
     batch = suitable_batch_size(networks)
-    random = np.random.default_rng(0)
-    frames = list(random.integers(0, 256, (count, 256, 256, 3), dtype=np.uint8))
+    (clip,) = PuppetIndex(train_clips=1, val_clips=1, test_clips=1, frames=count, size=256).clips("train")
+    frames = list(open_clip(clip).frames(range(count), None))
     with tempfile.TemporaryDirectory() as folder:
         source, driving, result = (
             Path(folder) / name for name in ("source.png", "driving.mp4", "result.mp4")
