@@ -7,9 +7,11 @@ import pytest
 import torch
 
 import small
+from animate import checkpoints
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from animate.networks.fomm import FirstOrderModel
 
@@ -50,3 +52,22 @@ def frames() -> list[np.ndarray]:
         blob = np.exp(-((x - 6 - 2 * number) ** 2 + (y - 10 - number) ** 2) / 20)
         made.append(np.clip(ground + 200 * blob[..., None], 0, 255).astype(np.uint8))
     return made
+
+
+@pytest.fixture(scope="session")
+def tiny_checkpoint(networks, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("checkpoints") / "tiny.ckpt"
+    state = {f"networks.{key}": value for key, value in networks.state_dict().items()}
+    checkpoints.save(path, {"state_dict": state}, checkpoints.describe("fomm", networks.arguments))
+    return path
+
+
+@pytest.fixture(scope="session")
+def exported(tiny_checkpoint: Path) -> Path:
+    """The tiny model as ONNX, in float32."""
+    pytest.importorskip("onnxruntime")
+    from animate.pipelines.onnx.export import export
+
+    folder = tiny_checkpoint.parent / "exported"
+    export(tiny_checkpoint, folder)
+    return folder

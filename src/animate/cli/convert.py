@@ -5,8 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from animate.cli.published import add_output, add_pickle
+
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Callable
 
     SubParsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
@@ -35,8 +38,7 @@ def _add_fomm(sources: SubParsers) -> None:
     parser.add_argument(
         "--checkpoint", type=Path, required=True, metavar="FILE", help="such as vox-adv-cpk.pth.tar"
     )
-    _add_common(parser)
-    parser.set_defaults(run=run_fomm)
+    _finish(parser, _convert_fomm)
 
 
 def _add_pix2pixhd(sources: SubParsers) -> None:
@@ -62,8 +64,7 @@ def _add_pix2pixhd(sources: SubParsers) -> None:
         metavar="LAYOUT",
         help="the labels are skeletons of these points, such as coco18",
     )
-    _add_common(parser)
-    parser.set_defaults(run=run_pix2pixhd)
+    _finish(parser, _convert_pix2pixhd)
 
 
 def _add_u2net(sources: SubParsers) -> None:
@@ -73,15 +74,8 @@ def _add_u2net(sources: SubParsers) -> None:
         description="Convert a checkpoint of U²-Net as its authors publish it.",
     )
     parser.add_argument("--checkpoint", type=Path, required=True, metavar="FILE", help="such as u2netp.pth")
-    parser.add_argument(
-        "--image-size",
-        type=int,
-        default=320,
-        metavar="SIDE",
-        help="side of the pictures that the weights were made for (default 320)",
-    )
-    _add_common(parser)
-    parser.set_defaults(run=run_u2net)
+    _add_image_size(parser, 320)
+    _finish(parser, _convert_u2net)
 
 
 def _add_backgrounds(sources: SubParsers) -> None:
@@ -97,90 +91,55 @@ def _add_backgrounds(sources: SubParsers) -> None:
         parser.add_argument(
             "--checkpoint", type=Path, required=True, metavar="FILE", help=f"such as {example}"
         )
-        parser.add_argument(
-            "--image-size",
-            type=int,
-            default=256,
-            metavar="SIDE",
-            help="side of the pictures that the weights were made for (default 256)",
-        )
-        _add_common(parser)
-        parser.set_defaults(run=run_background, layout=layout)
+        _add_image_size(parser, 256)
+        _finish(parser, _convert_background)
 
 
-def _add_common(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--output", type=Path, required=True, metavar="CKPT", help="where to write")
+def _add_image_size(parser: argparse.ArgumentParser, default: int) -> None:
     parser.add_argument(
-        "--allow-pickle",
-        action="store_true",
-        help="read a file that can run code while it is read; only for files whose origin you trust",
+        "--image-size",
+        type=int,
+        default=default,
+        metavar="SIDE",
+        help=f"side of the pictures that the weights were made for (default {default})",
     )
-    parser.add_argument("--overwrite", action="store_true", help="replace an existing output")
 
 
-def run_pix2pixhd(args: argparse.Namespace) -> int:
-    """Convert and tell what was converted."""
+def _finish(parser: argparse.ArgumentParser, convert: Callable[..., str]) -> None:
+    """Declare what all sources have, and which function converts."""
+    add_output(parser, "CKPT")
+    add_pickle(parser)
+    parser.set_defaults(run=run, convert=convert)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Convert, and tell what was converted and what was left out."""
+    print(args.convert(args, allow_pickle=args.allow_pickle, overwrite=args.overwrite))
+    return 0
+
+
+def _convert_fomm(args: argparse.Namespace, **how: bool) -> str:
+    from animate.checkpoints.convert import fomm
+
+    return fomm.convert(args.config, args.checkpoint, args.output, **how)
+
+
+def _convert_pix2pixhd(args: argparse.Namespace, **how: bool) -> str:
     from animate.checkpoints.convert import pix2pixhd
 
     files = pix2pixhd.Files(args.checkpoint, args.discriminator, args.encoder, args.face)
-    print(
-        pix2pixhd.convert(
-            files,
-            args.output,
-            edges=args.edges,
-            previous=args.previous,
-            skeleton=args.skeleton,
-            allow_pickle=args.allow_pickle,
-            overwrite=args.overwrite,
-        )
+    return pix2pixhd.convert(
+        files, args.output, edges=args.edges, previous=args.previous, skeleton=args.skeleton, **how
     )
-    return 0
 
 
-def run_u2net(args: argparse.Namespace) -> int:
-    """Convert and tell what was converted."""
+def _convert_u2net(args: argparse.Namespace, **how: bool) -> str:
     from animate.checkpoints.convert import u2net
 
-    print(
-        u2net.convert(
-            args.checkpoint,
-            args.output,
-            image_size=args.image_size,
-            allow_pickle=args.allow_pickle,
-            overwrite=args.overwrite,
-        )
-    )
-    return 0
+    return u2net.convert(args.checkpoint, args.output, image_size=args.image_size, **how)
 
 
-def run_background(args: argparse.Namespace) -> int:
-    """Convert and tell what was converted, and what was left out."""
+def _convert_background(args: argparse.Namespace, **how: bool) -> str:
     from animate.checkpoints.convert import inpainting
 
-    print(
-        inpainting.convert(
-            args.checkpoint,
-            args.output,
-            args.layout,
-            image_size=args.image_size,
-            allow_pickle=args.allow_pickle,
-            overwrite=args.overwrite,
-        )
-    )
-    return 0
-
-
-def run_fomm(args: argparse.Namespace) -> int:
-    """Convert and tell what was converted."""
-    from animate.checkpoints.convert import fomm
-
-    print(
-        fomm.convert(
-            args.config,
-            args.checkpoint,
-            args.output,
-            allow_pickle=args.allow_pickle,
-            overwrite=args.overwrite,
-        )
-    )
-    return 0
+    return inpainting.convert(args.checkpoint, args.output, args.source, image_size=args.image_size, **how)

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from animate.pipelines.files import DriveSettings
 
+RUNTIMES = ("torch", "onnxruntime")
+
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Declare the arguments; nothing heavy is imported for that."""
@@ -29,12 +31,19 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     _add_motion(parser)
     _add_framing(parser)
     add_compute(parser)
+    parser.add_argument(
+        "--runtime", choices=RUNTIMES, default="torch", help="what computes the networks (default torch)"
+    )
     parser.set_defaults(run=run)
 
 
 def _add_files(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--checkpoint", type=Path, required=True, metavar="FILE", help="trained or converted model"
+        "--checkpoint",
+        type=Path,
+        required=True,
+        metavar="PATH",
+        help="trained or converted model; with --runtime onnxruntime a folder of `animate export`",
     )
     parser.add_argument("--source", type=Path, required=True, metavar="PICTURE", help="what is animated")
     parser.add_argument(
@@ -162,17 +171,15 @@ def _matte_option(text: str) -> Path | str:
 
 def run(args: argparse.Namespace) -> int:
     """Animate and say what was written."""
-    from animate import checkpoints
     from animate.cli.console import terminable, track
-    from animate.networks.inference import for_inference
-    from animate.pipelines.device import resolve
+    from animate.pipelines.animator import Animator
     from animate.pipelines.drive import suitable_batch_size
     from animate.pipelines.files import drive_file
 
     with terminable():
         settings = _settings(args)  # before the checkpoint is read: that takes longer than a slip in options
         matte = _matte(args)
-    networks = for_inference(checkpoints.load(args.checkpoint, resolve(args.device), method="fomm"))
+    networks = Animator.load(args.checkpoint, args.device, args.runtime).networks
     settings = replace(settings, batch_size=args.batch_size or suitable_batch_size(networks))
     started = perf_counter()
     do = partial(drive_file, networks, args.source, args.driving, settings=settings, track=track, matte=matte)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -15,7 +16,8 @@ def convolve_enlarged(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> 
     Three taps in a row fall on two different pixels of the small map, so the same sums need 4 products in
     place of 9: a transposed convolution of stride 2 whose 4x4 kernel is the 3x3 one blurred by a 2x2 box. The
     enlarged map is never made. On small maps, which have many channels, kernels cost more than pixels: there
-    the two steps are taken as they stand.
+    the two steps are taken as they stand. So they are in exported graphs, which keep the kernel as it was
+    trained: others round it to 8 bits, and store it in half precision.
 
     Args:
         x: ``(B, in, H, W)``.
@@ -26,7 +28,7 @@ def convolve_enlarged(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> 
         ``(B, out, 2 H, 2 W)``.
 
     """
-    if x.shape[-2] * x.shape[-1] < LARGE_MAP:
+    if torch.compiler.is_exporting() or x.shape[-2] * x.shape[-1] < LARGE_MAP:
         return F.conv2d(F.interpolate(x, scale_factor=2, mode="nearest"), weight, bias, padding=1)
     padded = F.pad(weight, (1, 1, 1, 1))
     rows = padded[..., 1:, :] + padded[..., :-1, :]

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, Self
 
 from animate import checkpoints
+from animate.errors import UserError
 from animate.networks.inference import for_inference
 from animate.pipelines.device import resolve
 from animate.pipelines.drive import drive, suitable_batch_size
+from animate.pipelines.onnx.description import MARKER
+from animate.pipelines.onnx.fomm import ExportedFirstOrderModel
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from pathlib import Path
 
     import numpy as np
     from numpy.typing import NDArray
 
-    from animate.networks.fomm import FirstOrderModel
+    from animate.pipelines.animation_model import AnimationModel
     from animate.pipelines.keypoint_smoothing import Smoothing
+
+Runtime = Literal["torch", "onnxruntime"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,20 +40,25 @@ class Animator:
 
     """
 
-    networks: FirstOrderModel
+    networks: AnimationModel
 
     @classmethod
-    def load(cls, checkpoint: str | Path, device: str = "auto") -> Self:
-        """Load a checkpoint of ``animate train`` or ``animate convert``.
+    def load(cls, checkpoint: str | Path, device: str = "auto", runtime: Runtime = "torch") -> Self:
+        """Load a checkpoint of ``animate train`` or ``animate convert``, or what was exported of one.
 
         Args:
-            checkpoint: the file.
+            checkpoint: the file; with ``onnxruntime`` a folder of ``animate export --format onnx``.
             device: ``auto`` (CUDA, else MPS, else the CPU), ``cpu``, ``cuda``, ``cuda:1`` or ``mps``.
+            runtime: what computes the networks.
 
         Raises:
             UserError: the file holds no such model, or the device is not there.
 
         """
+        if runtime == "onnxruntime":
+            return cls(ExportedFirstOrderModel.load(Path(checkpoint), device))
+        if (Path(checkpoint) / MARKER).is_file():
+            raise UserError(f"{checkpoint} is an exported model: add --runtime onnxruntime")
         return cls(for_inference(checkpoints.load(checkpoint, resolve(device), method="fomm")))
 
     @property

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from animate.annotate.protocols import PointFinder
-    from animate.networks.fomm import FirstOrderModel
+    from animate.pipelines.animation_model import AnimationModel
     from animate.pipelines.keypoint_smoothing import Smoothing
     from animate.types import Keypoints
 
@@ -43,7 +43,7 @@ class EncodedSource:
     @torch.inference_mode()
     def __init__(
         self,
-        networks: FirstOrderModel,
+        networks: AnimationModel,
         picture: NDArray[np.uint8],
         matte: NDArray[np.float32] | None = None,
     ) -> None:
@@ -63,16 +63,17 @@ class EncodedSource:
         animation = self.networks.generator.decode(
             self.features, self.picture, kp_source=self.keypoints, kp_driving=keypoints
         )
+        rendered: Tensor = animation["prediction"]
         if self.matte is None:
-            return animation["prediction"]
+            return rendered
         size = (self.matte.shape[-2], self.matte.shape[-1])
         field = resize(animation["deformation"].permute(0, 3, 1, 2), size).permute(0, 2, 3, 1)
         moved = warp(self.matte.expand(len(field), -1, -1, -1), field)
-        return torch.cat([animation["prediction"], moved], dim=1)
+        return torch.cat([rendered, moved], dim=1)
 
 
 def drive(
-    networks: FirstOrderModel,
+    networks: AnimationModel,
     source: NDArray[np.uint8],
     frames: Iterable[NDArray[np.uint8]],
     *,
@@ -142,7 +143,7 @@ def render_batches(
 
 
 def find_start_frame(
-    networks: FirstOrderModel,
+    networks: AnimationModel,
     source: NDArray[np.uint8],
     frames: Iterable[NDArray[np.uint8]],
     *,
@@ -191,22 +192,22 @@ def _landmarks(
             yield points if found.all() else np.full_like(points, np.nan)
 
 
-def model_size(networks: FirstOrderModel) -> int:
+def model_size(networks: AnimationModel) -> int:
     """Tell the side S of the square pictures that the model works on."""
     return int(networks.arguments["image_size"])
 
 
-def suitable_batch_size(networks: FirstOrderModel) -> int:
+def suitable_batch_size(networks: AnimationModel) -> int:
     """Choose the frames per forward pass: 8 on a GPU; on a CPU up to ``CPU_PIXELS`` pixels, at most 8."""
-    if next(networks.parameters()).device.type != "cpu":
+    if networks.device.type != "cpu":
         return BATCH_SIZE
     return min(BATCH_SIZE, max(1, CPU_PIXELS // model_size(networks) ** 2))
 
 
-def to_tensor(networks: FirstOrderModel, pictures: Sequence[NDArray[np.uint8]]) -> Tensor:
+def to_tensor(networks: AnimationModel, pictures: Sequence[NDArray[np.uint8]]) -> Tensor:
     """Bring ``(H, W, 3)`` uint8 pictures to the model's size and device: ``(B, 3, S, S)`` in [0, 1]."""
     stacked = np.stack([to_model(picture, model_size(networks)) for picture in pictures])
-    device = next(networks.parameters()).device
+    device = networks.device
     return torch.from_numpy(stacked).to(device).permute(0, 3, 1, 2).float().div(255)
 
 
@@ -218,7 +219,7 @@ def to_pictures(images: Tensor) -> NDArray[np.uint8]:
 
 @torch.inference_mode()
 def _keypoint_values(
-    networks: FirstOrderModel, frames: Iterable[NDArray[np.uint8]], batch_size: int
+    networks: AnimationModel, frames: Iterable[NDArray[np.uint8]], batch_size: int
 ) -> Iterator[NDArray[np.floating]]:
     for batch in batched(frames, batch_size):
         yield from networks.keypoint_detector(to_tensor(networks, batch))["value"].cpu().numpy()

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from animate.networks.fomm import FirstOrderModel
+    from animate.pipelines.animation_model import AnimationModel
     from animate.pipelines.kept_frames import KeptFrames
     from animate.video.probe import VideoInfo
 
@@ -159,7 +159,7 @@ class DrivingClip:
 
 
 def drive_file(
-    networks: FirstOrderModel,
+    networks: AnimationModel,
     source: Path,
     driving: Path,
     output: Path,
@@ -237,7 +237,7 @@ def read_source(path: Path) -> NDArray[np.uint8]:
 
 
 def _initial_frame(
-    networks: FirstOrderModel,
+    networks: AnimationModel,
     square: NDArray[np.uint8],
     clip: DrivingClip,
     settings: DriveSettings,

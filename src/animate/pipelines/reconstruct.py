@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from animate.networks.fomm import FirstOrderModel
+    from animate.pipelines.animation_model import AnimationModel
 
 
 class Reconstructed(NamedTuple):
@@ -35,7 +35,7 @@ class Reconstructed(NamedTuple):
 
 
 def reconstruct(
-    networks: FirstOrderModel, frames: Iterable[NDArray[np.uint8]], *, batch_size: int = BATCH_SIZE
+    networks: AnimationModel, frames: Iterable[NDArray[np.uint8]], *, batch_size: int = BATCH_SIZE
 ) -> Iterator[Reconstructed]:
     """Yield every frame of a clip rebuilt from the first, with absolute keypoints.
 

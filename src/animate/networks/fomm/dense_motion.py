@@ -100,7 +100,7 @@ def sparse_motions(size: tuple[int, int], kp_source: Keypoints, kp_driving: Keyp
     along_x = matrix[..., 0].unsqueeze(2) * pixel_axis(width, device).unsqueeze(-1)
     along_y = matrix[..., 1].unsqueeze(2) * pixel_axis(height, device).unsqueeze(-1)
     moved = along_y.unsqueeze(3) + (along_x + shift.unsqueeze(2)).unsqueeze(2)
-    identity = pixel_grid(height, width, device).expand(len(moved), 1, -1, -1, -1)
+    identity = pixel_grid(height, width, device).expand(moved.shape[0], 1, -1, -1, -1)
     return torch.cat([identity, moved], dim=1)
 
 

@@ -90,7 +90,7 @@ class Generator(nn.Module):
             kp_driving: keypoints to move to. Features, source and kp_source of batch 1 serve them all.
 
         """
-        count = len(kp_driving["value"])
+        count = kp_driving["value"].shape[0]  # not `len`, which would fix the batch of an export
         features, source = (tensor.expand(count, -1, -1, -1) for tensor in (features, source))
         kp_source = expand_keypoints(kp_source, count)
         motion = self.dense_motion(source, kp_source=kp_source, kp_driving=kp_driving)

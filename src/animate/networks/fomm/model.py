@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import nn
 
 from animate.errors import UserError
@@ -64,6 +65,11 @@ class FirstOrderModel(nn.Module):
         self.generator = Generator(
             motion, generator_width, generator_max_width, generator_depth, generator_blocks, generator_blend
         )
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights lie, and pictures have to."""
+        return next(self.parameters()).device
 
 
 def _check_sizes(image_size: int, motion_size: int, motion_depth: int, generator_depth: int) -> None:

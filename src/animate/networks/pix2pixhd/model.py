@@ -198,7 +198,7 @@ class Pix2PixHD(nn.Module):
             assert features is not None, "this network needs features of instances"
             parts.append(features)
         if self.arguments["previous"]:
-            zeros = condition.new_zeros(len(condition), 3, *condition.shape[-2:])
+            zeros = condition.new_zeros(condition.shape[0], 3, *condition.shape[-2:])
             parts.append(zeros if previous is None else from_picture(previous).to(condition.dtype))
         return torch.cat(parts, dim=1)
 
