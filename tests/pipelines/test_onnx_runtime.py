@@ -67,15 +67,26 @@ def media(tmp_path_factory, frames):
     return folder
 
 
+@pytest.fixture(scope="module")
+def matte(media):
+    picture = np.zeros((64, 96, 3), np.uint8)
+    picture[10:50, 20:70] = 255
+    write_image(media / "matte.png", picture)
+    return media / "matte.png"
+
+
 def arguments(media, checkpoint, output, *options):
     files = ["--source", media / "photo.png", "--driving", media / "clip.mp4", "--output", output]
     return [*map(str, ["drive", "--checkpoint", checkpoint, *files, "--device", "cpu", *options])]
 
 
 @pytest.mark.parametrize(
-    "options", [["--size", "keep", "--grid", "--smooth"], ["--best-frame", "auto"]], ids=["keep", "best"]
+    "options",
+    [["--size", "keep", "--grid", "--smooth", "--lock-background", "MATTE"], ["--best-frame", "auto"]],
+    ids=["keep", "best"],
 )
-def test_the_verb(exported, tiny_checkpoint, media, tmp_path, options):
+def test_the_verb(exported, tiny_checkpoint, media, matte, tmp_path, options):
+    options = [matte if option == "MATTE" else option for option in options]
     assert main(arguments(media, tiny_checkpoint, tmp_path / "torch", *options)) == 0
     assert main(arguments(media, exported, tmp_path / "onnx", "--runtime", "onnxruntime", *options)) == 0
     ours, expected = ([frame.image for frame in stream(tmp_path / name)] for name in ("onnx", "torch"))

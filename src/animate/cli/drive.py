@@ -214,7 +214,11 @@ def _resumably(args: argparse.Namespace, do: Callable[..., int], settings: Drive
     facts |= {"back-end of mattes": args.lock_background if isinstance(args.lock_background, str) else ""}
     options = asdict(replace(settings, overwrite=False))
     facts |= {f"option {name.replace('_', '-')}": value for name, value in options.items()}
-    facts |= {"version": f"{__version__}, torch {torch_version}", "device": args.device}
+    facts |= {
+        "version": f"{__version__}, torch {torch_version}",
+        "device": args.device,
+        "runtime": args.runtime,
+    }
     with resumable(args.output, facts, settings.overwrite) as kept:
         return do(kept.target, kept=kept)
 

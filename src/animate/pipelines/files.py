@@ -256,7 +256,7 @@ def _initial_frame(
 
 def _search(
     best: str,
-    networks: FirstOrderModel,
+    networks: AnimationModel,
     square: NDArray[np.uint8],
     clip: DrivingClip,
     batch_size: int,

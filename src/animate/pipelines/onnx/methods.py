@@ -42,7 +42,8 @@ class Fomm:
     architecture = "fomm"
 
     def __init__(self, networks: FirstOrderModel, files: Path | None) -> None:
-        self.networks, self.arguments = networks, networks.arguments
+        self.networks = networks
+        self.arguments: Mapping[str, Any] = networks.arguments
         self.examples = pictures(networks, files)
         self.graphs = of_fomm(networks, self.examples.first)
 
@@ -74,7 +75,7 @@ class Pose2Vid:
 
     @torch.no_grad()
     def __init__(self, networks: Pix2PixHD, files: Path | None) -> None:
-        self.arguments = networks.arguments
+        self.arguments: Mapping[str, Any] = networks.arguments
         self.examples = conditions(networks, files)
         self.graphs = of_pix2pixhd(networks, self.examples.first)
         self._measured = of_pix2pixhd(networks, self.examples.second)[0]
