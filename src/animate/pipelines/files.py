@@ -21,7 +21,7 @@ from animate.pipelines.drive import (
 )
 from animate.pipelines.framing import Box, to_model
 from animate.pipelines.keypoint_smoothing import OneEuro
-from animate.pipelines.stream import ahead, check_range, onward
+from animate.pipelines.stream import ahead, check_range, onward, overlapped
 from animate.video.decode import FOLDER_FPS, Frame, stream
 from animate.video.encode import VideoWriter
 from animate.video.image import PICTURE_SUFFIXES, resize_mask
@@ -204,7 +204,10 @@ def drive_file(
         overwrite=settings.overwrite,
     ) as writer:
         initial = _initial_frame(networks, square, clip, settings, track, kept) or first
-        with closing(ahead(clip.frames(), 2 * settings.batch_size)) as frames:
+        overlap = partial(
+            overlapped, depth=2 * settings.batch_size, device=next(networks.parameters()).device
+        )
+        with closing(overlap(clip.frames())) as frames:
             ours, driven = tee(frames)
             render = partial(
                 drive,
@@ -223,8 +226,7 @@ def drive_file(
                 results = kept.results(render, images, smoothing, settings.batch_size)
             pairs = zip(track(results, "animating", clip.num_frames), ours, strict=False)
             composed = ((compose(result, frame.image), frame.time) for result, frame in pairs)
-            # Decoding, the networks and encoding each have a thread; none waits while another works.
-            with closing(ahead(composed, 2 * settings.batch_size)) as ready:
+            with closing(overlap(composed)) as ready:
                 return _write(writer, ready, clip.fps)
 
 

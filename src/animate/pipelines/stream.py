@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator
     from fractions import Fraction
 
+    import torch
+
 Item = TypeVar("Item")
 
 
@@ -65,6 +67,14 @@ def ahead(items: Iterable[Item], depth: int) -> Generator[Item]:
         abandoned.set()
         _drain(queue)
         thread.join()
+
+
+def overlapped(items: Iterable[Item], depth: int, device: torch.device) -> Generator[Item]:
+    """Compute items :func:`ahead` where the networks have a processor of their own.
+
+    On a CPU a thread more only takes cores from convolutions, all of whose threads then wait for the last.
+    """
+    return (item for item in items) if device.type == "cpu" else ahead(items, depth)
 
 
 def _produce(items: Iterable[Item], queue: Queue[Item | _End], abandoned: Event) -> None:
