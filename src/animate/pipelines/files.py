@@ -204,9 +204,7 @@ def drive_file(
         overwrite=settings.overwrite,
     ) as writer:
         initial = _initial_frame(networks, square, clip, settings, track, kept) or first
-        overlap = partial(
-            overlapped, depth=2 * settings.batch_size, device=next(networks.parameters()).device
-        )
+        overlap = partial(overlapped, depth=2 * settings.batch_size, device=networks.device)
         with closing(overlap(clip.frames())) as frames:
             ours, driven = tee(frames)
             render = partial(
