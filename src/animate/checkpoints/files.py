@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pickle
 import re
+import shutil
 import warnings
 import zipfile
 from contextlib import contextmanager
@@ -70,7 +71,27 @@ def write(path: Path, checkpoint: Mapping[str, Any]) -> None:
         reason = _why_not_written(error)
         if reason is None:
             raise
-        raise UserError(f"cannot write {path}: {reason}; nothing was left there") from error
+        raise UserError(
+            f"cannot write {path}: {reason}; {_room(path, checkpoint)}; nothing was left there"
+        ) from error
+
+
+def _room(path: Path, checkpoint: Mapping[str, Any]) -> str:
+    """Compare what a checkpoint takes with what is free."""
+    takes, free = _size(dict(checkpoint), set()) / 2**20, shutil.disk_usage(path.parent).free / 2**20
+    return f"it takes about {takes:.1f} MiB where {free:.1f} MiB are free"
+
+
+def _size(value: Any, seen: set[int]) -> int:
+    """Sum the bytes of all tensors in nested plain values, each storage once."""
+    if isinstance(value, torch.Tensor):
+        storage = value.untyped_storage()
+        new = storage.data_ptr() not in seen
+        seen.add(storage.data_ptr())
+        return storage.nbytes() if new else 0
+    if isinstance(value, dict):
+        return sum(_size(part, seen) for part in value.values())
+    return sum(_size(part, seen) for part in value) if isinstance(value, list | tuple) else 0
 
 
 def _why_not_written(error: OSError | RuntimeError) -> str | None:

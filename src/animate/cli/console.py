@@ -7,6 +7,8 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NoReturn, TypeVar
 
+from animate.errors import UserError, ran_out_of_memory
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from types import FrameType
@@ -55,6 +57,25 @@ def bar(what: str, total: int | None, unit: str = "frames") -> Iterator[Callable
             progress.update(task, advance=count, description=what, rate=rate)
 
         yield advance
+
+
+@contextmanager
+def at_once(batch_size: int) -> Iterator[None]:
+    """Within the block ``UserError`` says which ``--batch-size`` to try when memory runs out.
+
+    Args:
+        batch_size: frames at once, now.
+
+    """
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if not ran_out_of_memory(error):
+            raise
+        smaller = f"try --batch-size {batch_size // 2}" if batch_size > 1 else "smaller pictures are needed"
+        raise UserError(
+            f"out of memory with {counted(batch_size, 'frame')} at once; {smaller}, or another --device"
+        ) from error
 
 
 @contextmanager

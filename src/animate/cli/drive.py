@@ -171,7 +171,7 @@ def _matte_option(text: str) -> Path | str:
 
 def run(args: argparse.Namespace) -> int:
     """Animate and say what was written."""
-    from animate.cli.console import terminable, track
+    from animate.cli.console import at_once, terminable, track
     from animate.pipelines.animator import Animator
     from animate.pipelines.drive import suitable_batch_size
     from animate.pipelines.files import drive_file
@@ -183,7 +183,7 @@ def run(args: argparse.Namespace) -> int:
     settings = replace(settings, batch_size=args.batch_size or suitable_batch_size(networks))
     started = perf_counter()
     do = partial(drive_file, networks, args.source, args.driving, settings=settings, track=track, matte=matte)
-    with terminable():
+    with terminable(), at_once(settings.batch_size):
         count = _resumably(args, do, settings) if args.resume else do(args.output)
     print(f"{args.output}: {count} frames, {count / (perf_counter() - started):.1f} frames/s")
     return 0

@@ -15,7 +15,7 @@ import sys
 from typing import TYPE_CHECKING, NoReturn
 
 from animate import __version__
-from animate.errors import UserError
+from animate.errors import UserError, ran_out_of_memory
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -93,7 +93,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         return _fail(_explain(error))
     except (MemoryError, RuntimeError) as error:
-        if not _out_of_memory(error):
+        if not ran_out_of_memory(error):
             raise
         return _fail("out of memory: use a smaller --size or --batch-size, or --device cpu")
     return code
@@ -121,12 +121,3 @@ def _broken_pipe() -> int:
     """Leave quietly: whoever read our output has gone, and the flush at exit must not complain about it."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return BROKEN_PIPE
-
-
-def _out_of_memory(error: MemoryError | RuntimeError) -> bool:
-    """Tell whether memory ran out: in Python, on the GPU or in torch's CPU allocator."""
-    if isinstance(error, MemoryError):
-        return True
-    torch = sys.modules.get("torch")
-    on_gpu = torch is not None and isinstance(error, torch.OutOfMemoryError)
-    return on_gpu or "DefaultCPUAllocator" in str(error)

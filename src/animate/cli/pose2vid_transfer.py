@@ -126,7 +126,7 @@ def dance(
     from dataclasses import replace
 
     from animate import checkpoints
-    from animate.cli.console import terminable, track
+    from animate.cli.console import at_once, terminable, track
     from animate.pipelines.device import resolve
     from animate.pipelines.posed import Dance, Person
     from animate.pipelines.transfer import suitable_batch_size
@@ -138,7 +138,7 @@ def dance(
     size = settings.size or trained_size(checkpoint) or person.size
     batch_size = args.batch_size or suitable_batch_size(networks, size)
     started = perf_counter()
-    with terminable():
+    with terminable(), at_once(batch_size):
         settings = replace(settings, size=size, batch_size=batch_size)
         summary = transfer_file(networks, person, source, output, settings, track)
     print(told(output, summary, perf_counter() - started))

@@ -84,25 +84,27 @@ class Report(NamedTuple):
 def run(args: argparse.Namespace) -> int:
     """Measure, write the tables and say what came out."""
     from animate import checkpoints
-    from animate.cli.console import terminable
+    from animate.cli.console import at_once, terminable
     from animate.cli.results import results_folder
     from animate.networks.inference import for_inference
     from animate.pipelines.device import resolve
+    from animate.pipelines.drive import suitable_batch_size
 
     networks = for_inference(checkpoints.load(args.checkpoint, resolve(args.device), method="fomm"))
-    with terminable(), results_folder(args.output, MARKER, args.overwrite) as folder:
-        report = _measure(networks, args, folder / "frames" if args.frames == "png" else None)
+    batch_size = args.batch_size or suitable_batch_size(networks)
+    with terminable(), at_once(batch_size), results_folder(args.output, MARKER, args.overwrite) as folder:
+        report = _measure(networks, args, batch_size, folder / "frames" if args.frames == "png" else None)
         summary = _write(folder, report, args.checkpoint)
     print(f"{args.output}: {summary}")
     return 0
 
 
-def _measure(networks: FirstOrderModel, args: argparse.Namespace, keep: Path | None) -> Report:
+def _measure(
+    networks: FirstOrderModel, args: argparse.Namespace, batch_size: int, keep: Path | None
+) -> Report:
     from animate.cli.console import track
     from animate.data.index import printable
-    from animate.pipelines.drive import suitable_batch_size
 
-    batch_size = args.batch_size or suitable_batch_size(networks)
     clips, problems = list_clips(args.data, args.split)
     clips = clips[: args.limit]
     report = Report([], list(problems), [])

@@ -12,7 +12,7 @@ from animate.data.index import with_progress
 from animate.data.sheet import contact_sheet
 from animate.errors import UserError
 from animate.sidecars import Header, Key, place, write_sidecar
-from animate.video.atomic import discard, explain, temporary_name
+from animate.video.atomic import discard, explain, sweep, temporary_name
 from animate.video.encode import VideoWriter
 from animate.video.image import write_image
 
@@ -50,6 +50,7 @@ def export(
     """
     if output.exists() and (not output.is_dir() or any(output.iterdir())):
         raise UserError(f"{output}: is there and is not an empty folder; name a new one with --output")
+    sweep(output.parent, output.suffix, output.stem)
     temporary = temporary_name(output)
     clips = {split: index.clips(split) for split in splits}
     every = [(split, clip) for split, part in clips.items() for clip in part]

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from animate import __version__
 from animate.data.layouts import Facts
 from animate.data.packed import PackedInfo
-from animate.video.atomic import discard, temporary_name
+from animate.video.atomic import discard, sweep, temporary_name
 
 if TYPE_CHECKING:
     from animate.data.stamp import Stamp
@@ -115,6 +115,7 @@ def _digest(content: bytes) -> str:
 def _write(place: Path, text: str) -> None:
     """Whole or not at all; several processes may do so at once."""
     place.parent.mkdir(parents=True, exist_ok=True)
+    sweep(place.parent, place.suffix, place.stem)
     temporary = temporary_name(place)
     try:
         temporary.write_text(text, "utf-8")

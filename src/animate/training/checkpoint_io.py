@@ -9,6 +9,7 @@ from pytorch_lightning.plugins.io import CheckpointIO
 from typing_extensions import override
 
 from animate.checkpoints import files
+from animate.errors import UserError
 
 
 class AtomicCheckpointIO(CheckpointIO):
@@ -28,7 +29,12 @@ class AtomicCheckpointIO(CheckpointIO):
             UserError: the disk is full or the folder cannot be written.
 
         """
-        files.write(Path(path), checkpoint)
+        try:
+            files.write(Path(path), checkpoint)
+        except UserError as error:
+            raise UserError(
+                f"{error}, earlier checkpoints are unharmed: make room and go on with resume=last"
+            ) from error
 
     @override
     def load_checkpoint(

@@ -8,7 +8,6 @@ import os
 import re
 from typing import TYPE_CHECKING, Any
 
-import torch
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import (
@@ -22,14 +21,18 @@ from lightning_fabric.utilities.exceptions import MisconfigurationException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from animate.errors import UserError
+from animate.errors import UserError, ran_out_of_memory
 from animate.training.conf import conf_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_DISK_ERRORS = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENOTDIR)
+_DISK_ERRORS = (
+    *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR),
+    *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG),
+)
 _SIGNATURE = re.compile(r"unexpected keyword argument|missing \d+ required|Expected a callable")
+_DEAD_WORKER = re.compile(r"DataLoader worker \(pid.*?\) (is killed by signal: [\w ]+|exited unexpectedly)")
 _FOREIGN = re.compile(r"Error in call to target '(?!animate\.)")
 
 
@@ -55,8 +58,15 @@ def explain(error: BaseException, config_name: str) -> str | None:
         return _one_line(str(error))
     if isinstance(error, ValueError) and str(error).startswith("Config group override"):
         return "a group takes the name of one of its files, like data=videos: numbers are no names"
-    if isinstance(error, torch.OutOfMemoryError):
-        return "out of GPU memory: set a higher trainer.accumulate_grad_batches, or a smaller data.batch_size"
+    return _of_the_machine(error)
+
+
+def _of_the_machine(error: BaseException) -> str | None:
+    """Return what to do where memory or the disk is too small."""
+    if ran_out_of_memory(error):
+        return "out of memory: set a higher trainer.accumulate_grad_batches, or a smaller data.batch_size"
+    if isinstance(error, RuntimeError) and (ended := _DEAD_WORKER.search(str(error))):
+        return _one_line(f"{ended[0]}: is there enough memory? use fewer workers with data.num_workers")
     if isinstance(error, OSError) and error.errno in _DISK_ERRORS:
         what = os.fsdecode(error.filename or "a file of the run")
         return _one_line(f"cannot write {what}: {error.strerror}; make room, or set paths.outputs")

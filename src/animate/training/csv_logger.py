@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import csv
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytorch_lightning.loggers import Logger
 from pytorch_lightning.utilities import rank_zero_only
 from typing_extensions import override
+
+from animate.video.atomic import explain, temporary_file
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -64,10 +65,16 @@ class CsvLogger(Logger):
             self._columns += new
             self._rewrite([row for row in self._read() if int(row["step"]) != step])
             self._row_begins = _size(self.path)
-        with self.path.open("r+", newline="") as file:
-            file.seek(self._row_begins)
-            file.truncate()
-            csv.DictWriter(file, self._columns).writerow(self._row)
+        self._write_row()
+
+    def _write_row(self) -> None:
+        try:
+            with self.path.open("r+", newline="") as file:
+                file.seek(self._row_begins)
+                file.truncate()
+                csv.DictWriter(file, self._columns).writerow(self._row)
+        except OSError as error:
+            raise explain(self.path, error) from error
 
     def _take_up(self, step: int) -> None:
         """Go on with the file of an earlier part of this run, up to ``step``."""
@@ -78,20 +85,19 @@ class CsvLogger(Logger):
             self._rewrite([row for row in rows if int(row["step"]) < step])
 
     def _read(self) -> list[dict[str, str]]:
+        """Read all rows but one that a full disk has cut short, the last."""
         if not self.path.is_file():
             return []
         with self.path.open(newline="") as file:
-            return list(csv.DictReader(file))
+            return list(csv.DictReader(line for line in file if line.endswith("\n")))
 
     def _rewrite(self, rows: list[dict[str, str]]) -> None:
         """Write the whole file anew, under a temporary name first."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = self.path.with_name(f".{self.path.name}.{os.getpid()}.tmp")
-        with temporary.open("w", newline="") as file:
+        with temporary_file(self.path) as temporary, temporary.open("w", newline="") as file:
             writer = csv.DictWriter(file, self._columns)
             writer.writeheader()
             writer.writerows(rows)
-        temporary.replace(self.path)
 
 
 def _size(path: Path) -> int:

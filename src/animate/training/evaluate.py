@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -23,12 +22,14 @@ from animate.reports.folder import PAGE
 from animate.reports.record import METRICS
 from animate.reports.terminal import print_evaluation
 from animate.training.annotators import make_annotators, make_networks
+from animate.training.callbacks.out_of_memory import OutOfMemory
 from animate.training.callbacks.scoring import Scoring
 from animate.training.methods import Method, method_of
 from animate.training.provenance import provenance
 from animate.training.redaction import without_secrets
 from animate.training.resume import trained_size, training_of
 from animate.training.run import build_trainer, check_settings
+from animate.video.atomic import sweep, temporary_name
 from animate.video.results import check_folder, parents, results_folder
 
 if TYPE_CHECKING:
@@ -73,8 +74,10 @@ def evaluate(config: DictConfig) -> float:
     with parents(target), _workplace(target) as folder:
         fps = data.index.clips("test")[0].fps
         scoring = Scoring(method, chosen, annotators, _facts(config, data, method), folder, fps)
-        trainer = build_trainer(config, [scoring])
-        trainer.test(method.module(), datamodule=data, verbose=False)
+        memory = OutOfMemory()
+        trainer = build_trainer(config, [scoring, memory])
+        with memory:
+            trainer.test(method.module(), datamodule=data, verbose=False)
         if trainer.is_global_zero:
             _report(scoring, target, config)
     return scoring.evaluation.rows[MODEL][MAIN].value
@@ -187,8 +190,10 @@ def _facts(config: DictConfig, data: VideoDataModule, method: Method) -> dict[st
 @contextmanager
 def _workplace(target: Path) -> Iterator[Path]:
     """Give a folder beside the target for what is recorded; the first process's serves all of them."""
+    sweep(target.parent, target.suffix, target.stem)
+    folder = temporary_name(target)
     try:
-        folder = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+        folder.mkdir(0o700)
     except OSError as error:
         raise UserError(f"cannot write to {target.parent}: {error.strerror}; set output=...") from error
     try:

@@ -12,6 +12,7 @@ from itertools import takewhile
 from pathlib import Path
 
 from animate.errors import UserError
+from animate.video.atomic import discard
 
 #: Lightning starts the other ranks with a copy of our environment: this tells them the run's folder.
 _HANDED_DOWN = "ANIMATE_RUN_FOLDER"
@@ -105,6 +106,14 @@ def _has_losses(metrics: Path) -> bool:
 def nearest_existing(folder: Path) -> Path:
     """Return the folder itself or the nearest folder above it that is there."""
     return next(place for place in (folder, *folder.parents) if place.is_dir())
+
+
+def sweep(folder: Path) -> None:
+    """Remove what a part of this run that was killed has left half-written in its folder."""
+    if global_rank() == 0:
+        for place in (folder, folder / "checkpoints", folder / "samples"):
+            for path in place.glob(".*.part*"):
+                discard(path)
 
 
 def remove_if_unused(folder: Path, keep: Path) -> None:

@@ -22,10 +22,12 @@ from animate.training.callbacks.checkpoints import Checkpoints
 from animate.training.callbacks.dashboards import Dashboards, closing
 from animate.training.callbacks.describe import Describe
 from animate.training.callbacks.interruption import Interruption
+from animate.training.callbacks.out_of_memory import OutOfMemory
 from animate.training.checkpoint_io import AtomicCheckpointIO
 from animate.training.ranks import Launcher
 from animate.training.redaction import without_secrets
 from animate.training.value_types import wrong_values
+from animate.video.atomic import temporary_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -57,6 +59,7 @@ def train(config: DictConfig) -> float | None:
         resume.check(resumed, config.architecture)
         folder = resumed.folder
         folders.hand_down(folder)
+        folders.sweep(folder)
     _settle(config, folder, resumed)
     try:
         return _fit_and_test(config, folder, resumed)
@@ -168,16 +171,16 @@ def _fit_and_test(config: DictConfig, folder: Path, resumed: resume.Resumed | No
         module.to(memory_format=torch.channels_last)  # what convolutions make follows their weights
     if config.compile:
         cast("Learner", module).compile_networks()
-    interruption = Interruption()
+    interruption, memory = Interruption(), OutOfMemory()
     told = without_secrets(OmegaConf.to_container(config, resolve=True))
     dashboards = Dashboards(told)
-    trainer = build_trainer(
-        config, [*_nodes(config.callbacks), Describe(config.architecture, module), dashboards, interruption]
-    )
+    callbacks = [*_nodes(config.callbacks), Describe(config.architecture, module), dashboards]
+    trainer = build_trainer(config, [*callbacks, memory, interruption])
     if trainer.is_global_zero:
-        OmegaConf.save(OmegaConf.create(told), folder / "config.yaml")
+        with temporary_file(folder / "config.yaml") as temporary:
+            OmegaConf.save(OmegaConf.create(told), temporary)
     last = resumed and str(resumed.checkpoint)
-    with closing(trainer):
+    with memory, closing(trainer):
         with interruption:
             trainer.fit(module, datamodule=data, ckpt_path=last, weights_only=True)
         if config.test and not config.trainer.fast_dev_run:

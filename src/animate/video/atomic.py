@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import glob
+import hashlib
 import os
+import re
 import secrets
 import shutil
+import socket
+import sys
 import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
@@ -16,11 +21,20 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _STILL_GROWING = 3600.0  # seconds
+_PROCESS = re.compile(r"\.([0-9a-f]{6})-(\d+)-[0-9a-f]{8}\.part")
 
 
 def temporary_name(target: Path) -> Path:
-    """Make up a free name in the target's folder; hidden, and with the target's suffix."""
-    return target.with_name(f".{target.stem[:80]}.{secrets.token_hex(4)}.part{target.suffix}")
+    """Make up a free name in the target's folder; hidden, and with the target's suffix.
+
+    It tells the machine and the process, so that what a killed one has left is known for that.
+    """
+    unique = f"{_machine()}-{os.getpid()}-{secrets.token_hex(4)}"
+    return target.with_name(f".{target.stem[:80]}.{unique}.part{target.suffix}")
+
+
+def _machine() -> str:
+    return hashlib.sha256(socket.gethostname().encode()).hexdigest()[:6]
 
 
 def check_target(target: Path, overwrite: bool) -> None:
@@ -64,18 +78,44 @@ def temporary_file(target: Path) -> Iterator[Path]:
         discard(temporary)
 
 
-def sweep(folder: Path, suffix: str) -> None:
+def sweep(folder: Path, suffix: str, stem: str = "") -> None:
     """Remove what processes that were killed have left half-written in a folder.
 
+    What a process of this machine began that is no more goes at once; of all else, what was touched within
+    the last hour may still grow, and stays.
+
     Args:
-        folder: where files of the suffix appear, by :func:`temporary_file`.
-        suffix: of these files. What was touched within the last hour may still grow, and stays.
+        folder: where files, or folders, of the suffix appear under a :func:`temporary_name`.
+        suffix: of these.
+        stem: of one target; of any without it.
 
     """
-    for path in folder.glob(f".*.part{suffix}"):
+    name = f"{glob.escape(stem[:80])}.*" if stem else "*"
+    for path in folder.glob(f".{name}.part{glob.escape(suffix)}"):
         with suppress(OSError):
-            if time.time() - path.stat().st_mtime > _STILL_GROWING:
-                path.unlink()
+            if _forsaken(path):
+                discard(path)
+
+
+def _forsaken(path: Path) -> bool:
+    """Tell whether nobody writes a temporary file any more."""
+    process = _PROCESS.search(path.name)
+    if process is not None and process[1] == _machine() and not _runs(int(process[2])):
+        return True
+    return time.time() - path.stat().st_mtime > _STILL_GROWING
+
+
+def _runs(process: int) -> bool:
+    """Tell whether a process of this machine is there; what cannot be found out is taken for a yes."""
+    if sys.platform == "win32":  # where this signal ends a process
+        return True
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def discard(temporary: Path) -> None:

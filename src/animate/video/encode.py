@@ -83,7 +83,8 @@ class VideoWriter:
         self._touch()
 
     def _touch(self) -> None:
-        """Find out now whether the place can be written to."""
+        """Find out now whether the place can be written to; what a killed writer of it has left goes."""
+        atomic.sweep(self._path.parent, self._path.suffix, self._path.stem)
         try:
             self._temporary.touch(exist_ok=False)
             self._temporary.unlink()

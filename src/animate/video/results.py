@@ -48,6 +48,7 @@ def results_folder(target: Path, marker: str, overwrite: bool) -> Iterator[Path]
     """
     check_folder(target, marker, overwrite)
     temporary = atomic.temporary_name(target)
+    atomic.sweep(target.parent, target.suffix, target.stem)
     with parents(target):
         try:
             temporary.mkdir()

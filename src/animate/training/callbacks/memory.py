@@ -31,6 +31,8 @@ class Memory(Callback):
 
     def __init__(self) -> None:
         self._told = False
+        self.found: Estimate | None = None
+        """Of the first process, when the first step has begun."""
 
     @override
     def on_train_batch_start(
@@ -54,7 +56,7 @@ class Memory(Callback):
             with Tqdm.external_write_mode():
                 log.info("the memory of a training step cannot be estimated: %s", _in_a_line(error))
             return
-        found = replace(found, copies=_copies(trainer, found))
+        self.found = found = replace(found, copies=_copies(trainer, found))
         took = time.perf_counter() - begun
         with Tqdm.external_write_mode():  # the progress bar has begun its line, and makes room
             log.info("a training step will take about %s, estimated in %.1f s", found, took)

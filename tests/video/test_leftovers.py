@@ -1,0 +1,61 @@
+"""What killed processes leave half-written goes when the same target is made again; what may grow stays."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from animate.video import atomic
+from animate.video.encode import VideoWriter
+from animate.video.results import results_folder
+
+PICTURE = np.zeros((16, 16, 3), np.uint8)
+
+
+@pytest.fixture(scope="module")
+def gone() -> int:
+    """The number of a process that was there."""
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    return process.pid
+
+
+def left_by(process: int, target: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "getpid", lambda: process)
+        path = atomic.temporary_name(target)
+    path.write_text("half")
+    return path
+
+
+def test_a_video_that_is_made_again_sweeps_its_own(tmp_path, monkeypatch, gone) -> None:
+    dead = left_by(gone, tmp_path / "out.mp4", monkeypatch)
+    alive = left_by(os.getppid(), tmp_path / "out.mp4", monkeypatch)
+    other = left_by(gone, tmp_path / "other.mp4", monkeypatch)
+    with VideoWriter(tmp_path / "out.mp4", 25) as writer:
+        writer.write(PICTURE)
+    assert (dead.exists(), alive.exists(), other.exists()) == (False, True, True)
+
+
+def test_a_folder_of_results_that_is_made_again_sweeps_its_own(tmp_path, monkeypatch, gone) -> None:
+    target = tmp_path / "results [1]"
+    dead = left_by(gone, target, monkeypatch)
+    dead.unlink()
+    (dead / "inside").mkdir(parents=True)
+    with results_folder(target, "marker", overwrite=False) as folder:
+        (folder / "marker").touch()
+    assert [path.name for path in tmp_path.iterdir()] == ["results [1]"]
+
+
+def test_another_machines_stays_for_an_hour(tmp_path, monkeypatch, gone) -> None:
+    monkeypatch.setattr("socket.gethostname", lambda: "elsewhere")
+    young, old = (left_by(gone, tmp_path / f"{name}.npz", monkeypatch) for name in "ab")
+    monkeypatch.undo()
+    os.utime(old, (0, 0))
+    atomic.sweep(tmp_path, ".npz")
+    assert (young.exists(), old.exists()) == (True, False)
