@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -13,6 +13,9 @@ import pytest
 from animate.video import atomic
 from animate.video.encode import VideoWriter
 from animate.video.results import results_folder
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 PICTURE = np.zeros((16, 16, 3), np.uint8)
 
