@@ -10,6 +10,8 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING
 
+from animate.cli import drive_live
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -30,6 +32,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     _add_files(parser)
     _add_motion(parser)
     _add_framing(parser)
+    drive_live.add_options(parser)
     add_compute(parser)
     parser.add_argument(
         "--runtime", choices=RUNTIMES, default="torch", help="what computes the networks (default torch)"
@@ -46,19 +49,16 @@ def _add_files(parser: argparse.ArgumentParser) -> None:
         help="trained or converted model; with --runtime onnxruntime a folder of `animate export`",
     )
     parser.add_argument("--source", type=Path, required=True, metavar="PICTURE", help="what is animated")
-    parser.add_argument(
+    driving = parser.add_mutually_exclusive_group(required=True)
+    driving.add_argument(
         "--driving",
-        type=Path,
-        required=True,
+        type=_driving,
         metavar="VIDEO",
-        help="what moves it: a video or a folder of pictures",
+        help="what moves it: a video or a folder of pictures; live: - for standard input, or an address",
     )
+    driving.add_argument("--camera", metavar="N", help="live: the number or the name of a camera")
     parser.add_argument(
-        "--output",
-        type=Path,
-        required=True,
-        metavar="PATH",
-        help=".mp4, .webm, .gif, or a folder for PNG files",
+        "--output", type=Path, metavar="PATH", help=".mp4, .webm, .gif, or a folder for PNG files"
     )
     parser.add_argument("--overwrite", action="store_true", help="replace an existing output file")
     parser.add_argument(
@@ -131,6 +131,11 @@ def add_compute(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", default="auto", help="auto (default), cpu, cuda, cuda:N or mps")
 
 
+def _driving(text: str) -> Path | str:
+    """Read a path, or what is live: ``-`` or an address."""
+    return text if text == "-" or "://" in text else Path(text)
+
+
 def natural(text: str) -> int:
     """Read a whole number from 0."""
     value = int(text)
@@ -176,11 +181,14 @@ def run(args: argparse.Namespace) -> int:
     from animate.pipelines.drive import suitable_batch_size
     from animate.pipelines.files import drive_file
 
+    drive_live.check(args)
     with terminable():
         settings = _settings(args)  # before the checkpoint is read: that takes longer than a slip in options
         matte = _matte(args)
     networks = Animator.load(args.checkpoint, args.device, args.runtime).networks
     settings = replace(settings, batch_size=args.batch_size or suitable_batch_size(networks))
+    if drive_live.is_live(args):
+        return drive_live.run(args, networks, settings, matte)
     started = perf_counter()
     do = partial(drive_file, networks, args.source, args.driving, settings=settings, track=track, matte=matte)
     with terminable(), at_once(settings.batch_size):
