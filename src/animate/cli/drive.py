@@ -211,20 +211,24 @@ def _resumably(args: argparse.Namespace, do: Callable[..., int], settings: Drive
     """Render with what an earlier run of the same command has done."""
     from animate import __version__
     from animate.annotate.runner import content_of
+    from animate.pipelines.device import resolve
     from animate.pipelines.kept_frames import resumable
+    from animate.sidecars import digest
 
     torch_version = importlib.metadata.version("torch")
     facts = {
         name.replace("_", "-"): content_of(path)
-        for name in ("checkpoint", "source", "driving", "lock_background")
+        for name in ("source", "driving", "lock_background")
         if isinstance(path := getattr(args, name), Path)
     }
+    exported = sorted(path for path in args.checkpoint.glob("*") if path.is_file())
+    facts["checkpoint"] = digest(exported or [args.checkpoint])
     facts |= {"back-end of mattes": args.lock_background if isinstance(args.lock_background, str) else ""}
     options = asdict(replace(settings, overwrite=False))
     facts |= {f"option {name.replace('_', '-')}": value for name, value in options.items()}
     facts |= {
         "version": f"{__version__}, torch {torch_version}",
-        "device": args.device,
+        "device": str(resolve(args.device)),
         "runtime": args.runtime,
     }
     with resumable(args.output, facts, settings.overwrite) as kept:

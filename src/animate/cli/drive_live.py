@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from animate.networks.fomm import FirstOrderModel
+    from animate.pipelines.animation_model import AnimationModel
     from animate.pipelines.files import DriveSettings
     from animate.pipelines.live import Newest, Report, Screen, Wiring
     from animate.video.encode import VideoWriter
@@ -62,7 +62,7 @@ def check(args: argparse.Namespace) -> None:
 
 def run(
     args: argparse.Namespace,
-    networks: FirstOrderModel,
+    networks: AnimationModel,
     settings: DriveSettings,
     matte: NDArray[np.float32] | None,
 ) -> int:
@@ -120,7 +120,7 @@ def _writer(args: argparse.Namespace, source: LiveSource) -> VideoWriter | nullc
 
 def _wiring(
     args: argparse.Namespace,
-    networks: FirstOrderModel,
+    networks: AnimationModel,
     settings: DriveSettings,
     matte: NDArray[np.float32] | None,
     source: LiveSource,
