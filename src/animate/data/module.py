@@ -346,5 +346,6 @@ def as_batch(raw: RawBatch) -> Batch:
 
 def _as_float(key: str, value: torch.Tensor) -> torch.Tensor:
     if value.dtype == torch.uint8:
-        return value.movedim(-1, -3).contiguous().float().div_(255)
+        planes = value.movedim(-1, -3)
+        return planes.to(torch.float32, memory_format=torch.contiguous_format).div_(255)
     return value.unsqueeze(-3) if key in {"person_mask", "hole_mask", *MAPS} else value

@@ -22,6 +22,26 @@ def pixel_grid(height: int, width: int, device: torch.device | None = None) -> T
     return torch.stack([xs, ys], dim=-1)
 
 
+def affine_grid(maps: Tensor, height: int, width: int) -> Tensor:
+    """Map every pixel centre of a picture: ``torch.nn.functional.affine_grid`` with ``align_corners=True``.
+
+    Computed by rows and columns, which is several times faster than a product with each pixel's coordinates
+    and differs from it in the rounding only.
+
+    Args:
+        maps: ``(B, 2, 3)``, of points (x, y, 1).
+        height: of the picture.
+        width: of the picture.
+
+    Returns:
+        ``(B, height, width, 2)``, (x, y) where each pixel is to be looked up.
+
+    """
+    columns = maps[:, :, 0, None] * pixel_axis(width, maps.device).to(maps)
+    rows = maps[:, :, 1, None] * pixel_axis(height, maps.device).to(maps) + maps[:, :, 2, None]
+    return rows.mT[:, :, None] + columns.mT[:, None]
+
+
 def gaussian_maps(points: Tensor, size: tuple[int, int], variance: float = 0.01) -> Tensor:
     """Draw ``exp(-|z - p|^2 / (2 variance))`` around each point.
 
