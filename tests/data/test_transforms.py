@@ -6,7 +6,7 @@ import torch
 import torchvision.transforms.v2.functional as tv
 from PIL import Image
 
-from animate.data.transforms import ADJUST, Augmentation, Draw, adjusted, warp
+from animate.data.transforms import ADJUST, Augmentation, Draw, adjust_, warp
 from animate.errors import UserError
 from animate.ops.random import numpy_generator
 
@@ -107,6 +107,12 @@ def test_values_out_of_range_are_named(wrong):
 # -- colour
 
 
+def adjusted(frames, draws):
+    copy = frames.clone()
+    adjust_(copy, draws)
+    return copy
+
+
 @pytest.mark.parametrize(
     ("name", "adjust", "factor"),
     [
@@ -182,17 +188,23 @@ def test_samples_are_touched_by_their_own_draw_only():
     torch.testing.assert_close(result[2:], alone)
 
 
-def test_the_input_is_left_alone():
-    frames = pictures()
-    before = frames.clone()
-    apply(VOX, draws_of(VOX, 3), frames=frames)
-    assert torch.equal(frames, before)
+@pytest.mark.parametrize("samples", [1, 3])
+def test_the_batch_is_overwritten_however_it_lies_in_memory(samples):
+    """``Tensor.flatten`` copies what is not contiguous, so that an adjustment in place could be lost."""
+    draws = [Draw(horizontal_flip=True, scale=1.1, colour=(("hue", 0.3), ("contrast", 0.8)))] * samples
+    plain = pictures(samples)
+    strided = plain.movedim(-3, -1).contiguous().movedim(-1, -3)
+    assert apply(VOX, draws, frames=plain)["frames"] is plain
+    assert not strided.is_contiguous()
+    assert apply(VOX, draws, frames=strided)["frames"] is strided
+    torch.testing.assert_close(strided, plain)
+    assert not torch.equal(plain, pictures(samples))
 
 
 def test_both_frames_of_a_pair_get_the_same_draw():
     frames = pictures(samples=6)[:, :1].repeat(1, 2, 1, 1, 1)
     everything = Augmentation(horizontal_flip=0.5, rotation=20, resize=(0.8, 1.2), contrast=0.5, hue=0.5)
-    result = apply(everything, draws_of(everything, 6), frames=frames)["frames"]
+    result = apply(everything, draws_of(everything, 6), frames=frames.clone())["frames"]
     assert torch.equal(result[:, 0], result[:, 1])
     assert not torch.equal(result, frames)
 

@@ -85,6 +85,16 @@ def test_only_needed_frames_are_decoded_with_b_frames(tmp_path, count_decoded):
     assert len(count_decoded) <= 2 * 14
 
 
+def test_frames_that_nobody_wants_and_nothing_is_built_on_are_passed_over(tmp_path, count_decoded):
+    path = write_video(tmp_path / "a.mp4", numbered(60), options=gop(250, 3, ":b-adapt=0"))
+    info = probe(path)
+    assert numbers(read_frames(path, [50], info)) == [50]
+    assert len(count_decoded) < 40
+    every = np.stack([frame.image for frame in stream(path)])
+    for number in range(48, 56):  # frames of every type
+        np.testing.assert_array_equal(read_frames(path, [number], info)[0], every[number])
+
+
 def test_not_seekable_stops_at_the_last_needed_frame(tmp_path, count_decoded):
     path = tmp_path / "a.gif"
     pictures = [Image.fromarray(image) for image in numbered(30)]

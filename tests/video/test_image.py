@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
+
 import cv2
 import numpy as np
 import pytest
@@ -90,6 +93,48 @@ def test_sixteen_bit_colour_is_scaled(tmp_path):
     values = RNG.integers(0, 65536, (48, 64, 3)).astype(np.uint16)
     cv2.imwrite(str(tmp_path / "a.png"), values[..., ::-1])
     np.testing.assert_array_equal(read_image(tmp_path / "a.png"), values >> 8)
+
+
+def _png(path, *extra, bits=8, interlace=0):
+    """A PNG of ``PICTURE`` with more chunks before its pixels, written by hand."""
+    height, width = PICTURE.shape[:2]
+    rows = b"".join(b"\0" + row.tobytes() for row in PICTURE)
+    header = struct.pack(">IIBBBBB", width, height, bits, 2, 0, 0, interlace)
+    chunks = [(b"IHDR", header), *extra, (b"IDAT", zlib.compress(rows)), (b"IEND", b"")]
+    parts = [
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        for kind, data in chunks
+    ]
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(parts))
+    return path
+
+
+def test_chunks_that_change_no_pixel_are_passed_over(tmp_path):
+    path = _png(tmp_path / "a.png", (b"gAMA", struct.pack(">I", 20000)), (b"pHYs", bytes(9)))
+    np.testing.assert_array_equal(read_image(path), PICTURE)
+
+
+def test_a_transparent_colour_of_a_png_is_laid_over_white(tmp_path):
+    colour = PICTURE[5, 7]
+    path = _png(tmp_path / "a.png", (b"tRNS", struct.pack(">HHH", *colour.tolist())))
+    want = np.where((colour == PICTURE).all(-1, keepdims=True), 255, PICTURE)
+    np.testing.assert_array_equal(read_image(path), want)
+
+
+def test_orientation_of_a_png(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(PICTURE).save(tmp_path / "a.png", exif=exif)
+    np.testing.assert_array_equal(read_image(tmp_path / "a.png"), np.rot90(PICTURE, -1))
+
+
+def test_a_png_with_a_wrong_bit_is_damaged(tmp_path):
+    path = _png(tmp_path / "a.png")
+    content = path.read_bytes()
+    at = content.index(b"IDAT") + 400
+    path.write_bytes(content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :])
+    with pytest.raises(UserError, match="damaged"):
+        read_image(path)
 
 
 def test_cmyk(tmp_path):

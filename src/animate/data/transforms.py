@@ -19,7 +19,7 @@ from animate.ops.colour import brighten_, contrast_, saturate_, turn_hue_
 from animate.ops.grid import affine_grid
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     import numpy as np
     from torch import Tensor
@@ -31,6 +31,8 @@ PICTURES: tuple[Literal["frames", "background"], ...] = ("frames", "background")
 """The keys of a batch that hold colour."""
 MAPS: tuple[Literal["label", "instance"], ...] = ("label", "instance")
 """The keys that hold a number for each pixel, which cannot be mixed."""
+SPATIAL = (*PICTURES, "person_mask", *MAPS)
+"""The keys that have values for each pixel."""
 POINTS: tuple[Literal["points", "visible"], ...] = ("points", "visible")
 """The keys that have a row for each point."""
 
@@ -142,7 +144,7 @@ class Augmentation:
         return name, low + uniform * (high - low)
 
     def apply(self, batch: Batch, draws: Sequence[Draw], swap: Sequence[int] = ()) -> None:
-        """Apply each sample's draw to it, in place.
+        """Apply each sample's draw to it, in place: the tensors of pictures and masks are overwritten.
 
         Args:
             batch: pictures as float, on the device. Time flips were done when the sample was read.
@@ -151,29 +153,30 @@ class Augmentation:
                 one in a mirrored picture. Without it points keep their numbers.
 
         """
-        for key in PICTURES:
-            if key in batch:
-                batch[key] = self._warped(adjusted(batch[key], draws), draws)
-        if "person_mask" in batch:
-            batch["person_mask"] = self._warped(batch["person_mask"], draws)
-        for name in MAPS:
-            if name in batch:
-                batch[name] = self._warped(batch[name], draws, "nearest")
+        # A CPU is faster by the sample, which stays in its cache; a GPU by all at once.
+        count = 1 if batch["frames"].device.type == "cpu" else len(draws)
+        for first in range(0, len(draws), count):
+            part = slice(first, first + count)
+            # mypy wants each key of a batch spelt out
+            self._apply({k: batch[k][part] for k in SPATIAL if k in batch}, draws[part])  # type: ignore[literal-required]
         if "points" in batch and any(draw.horizontal_flip or draw.warps for draw in draws):
             _move_points(batch, draws, list(swap))
 
-    def _warped(self, pictures: Tensor, draws: Sequence[Draw], mode: str = "bilinear") -> Tensor:
+    def _apply(self, tensors: Mapping[str, Tensor], draws: Sequence[Draw]) -> None:
+        """Adjust and move what has a value for each pixel, in place."""
+        for key, values in tensors.items():
+            if key in PICTURES:
+                adjust_(values, draws)
+            self._move_(values, draws, "nearest" if key in MAPS else "bilinear")
+
+    def _move_(self, pictures: Tensor, draws: Sequence[Draw], mode: str) -> None:
         """Mirror and warp (B, T, C, H, W) pictures."""
-        flips = [b for b, draw in enumerate(draws) if draw.horizontal_flip and not draw.warps]
+        for b, draw in enumerate(draws):
+            if draw.horizontal_flip and not draw.warps:
+                pictures[b] = pictures[b].flip(-1)
         warps = [b for b, draw in enumerate(draws) if draw.warps]
-        if not flips and not warps:
-            return pictures
-        moved = pictures.clone()
-        for b in flips:
-            moved[b] = pictures[b].flip(-1)
         if warps:
-            moved[warps] = warp(pictures[warps], [draws[b] for b in warps], self.padding, mode)
-        return moved
+            pictures[warps] = warp(pictures[warps], [draws[b] for b in warps], self.padding, mode)
 
 
 def warp(pictures: Tensor, draws: Sequence[Draw], padding: str, mode: str = "bilinear") -> Tensor:
@@ -228,30 +231,18 @@ def _inside(points: Tensor) -> Tensor:
     return (points.abs() <= 1).all(-1)
 
 
-def adjusted(pictures: Tensor, draws: Sequence[Draw]) -> Tensor:
-    """Adjust the colours of (B, T, 3, H, W) pictures in [0, 1], each sample in its own order."""
-    if not any(draw.colour for draw in draws):
-        return pictures
-    pictures = pictures.clone(memory_format=torch.contiguous_format)
-    # A CPU is faster by the sample, which stays in its cache; a GPU by as many at once as have the same to do.
-    together = 1 if pictures.device.type == "cpu" else len(draws)
-    for first in range(0, len(draws), together):
-        _adjust(pictures[first : first + together], draws[first : first + together])
-    return pictures
-
-
-def _adjust(pictures: Tensor, draws: Sequence[Draw]) -> None:
-    """Adjust these samples in place, those at once that have the same adjustment at the same place."""
+def adjust_(pictures: Tensor, draws: Sequence[Draw]) -> None:
+    """Adjust the colours of (B, T, 3, H, W) pictures in [0, 1] in place, each sample in its own order."""
     for place in range(max(len(draw.colour) for draw in draws)):
         for name, adjust in ADJUST.items():
             rows = [b for b, d in enumerate(draws) if len(d.colour) > place and d.colour[place][0] == name]
-            if not rows:
-                continue
-            chosen = pictures if len(rows) == len(draws) else pictures[rows]
-            factors = chosen.new_tensor([draws[b].colour[place][1] for b in rows])
-            adjust(chosen.flatten(0, 1), factors.repeat_interleave(chosen.shape[1]))
-            if chosen is not pictures:
-                pictures[rows] = chosen
+            if rows:
+                factors = pictures.new_tensor([draws[b].colour[place][1] for b in rows])
+                whole = len(rows) == len(draws) and pictures.is_contiguous()
+                chosen = pictures if whole else pictures[rows]
+                adjust(chosen.flatten(0, 1), factors.repeat_interleave(chosen.shape[1]))
+                if not whole:
+                    pictures[rows] = chosen
 
 
 ADJUST: dict[Adjustment, Callable[[Tensor, Tensor], Tensor]] = {

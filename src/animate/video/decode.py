@@ -13,7 +13,7 @@ from contextlib import closing, suppress
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import av.error
 import numpy as np
@@ -25,8 +25,9 @@ from animate.video.probe import VideoInfo, probe
 from animate.video.source import decoder, open_video, video_stream
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Sequence, Set
 
+    from av.packet import Packet
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
     from numpy.typing import NDArray
@@ -51,19 +52,27 @@ class Frame(NamedTuple):
 
 
 class _Reader:
-    """One open video: decodes forward from any frame and tells each frame's number."""
+    """One open video: decodes forward from any frame and tells each frame's number.
 
-    def __init__(self, info: VideoInfo) -> None:
-        self._info = info
+    Args:
+        info: what ``probe`` said of the file.
+        wanted: numbers of frames; of the others those are not decoded that no frame is built on. All without.
+
+    """
+
+    def __init__(self, info: VideoInfo, wanted: Set[int] | None = None) -> None:
+        self._info, self._wanted = info, wanted
         # Half the shortest distance between frames: how exactly a time stamp has to fit.
         self._slack = float(np.diff(info.times).min()) / 2 if info.num_frames > 1 else float("inf")
         self._open()
 
     def _open(self) -> None:
+        self._at_start = True
         self._container = open_video(self._info.path)
         self._stream: VideoStream = video_stream(self._container, self._info.path)
         self._decoder = decoder(self._stream)
         self._base = self._stream.time_base or Fraction(1)
+        self._seconds = float(self._base)
         self._passed = 0
 
     def close(self) -> None:
@@ -85,11 +94,13 @@ class _Reader:
                 yield first
                 yield from frames
                 return
-        self.close()
-        self._open()
+        if not self._at_start:
+            self.close()
+            self._open()
         yield from self._frames()
 
     def _seek(self, number: int) -> None:
+        self._at_start = False
         with suppress(av.error.FFmpegError):  # the numbers of the frames tell in any case where it is
             offset = round(self._info.times[number] / self._base)
             self._container.seek(offset, stream=self._stream, backward=True)
@@ -103,10 +114,12 @@ class _Reader:
                 yield number, frame
 
     def _decoded(self) -> Iterator[VideoFrame]:
+        self._at_start = False
         packets = self._container.demux(self._stream)
         while True:
             try:
                 packet = next(packets)
+                self._decoder.skip_frame = self._skipped_by(packet)
                 yield from self._decoder.decode(packet if packet.size else None)
             except (StopIteration, av.error.EOFError):
                 return
@@ -115,10 +128,16 @@ class _Reader:
             except av.error.FFmpegError:  # the file cannot be read any further
                 return
 
-    def _number(self, frame: VideoFrame) -> int | None:
+    def _skipped_by(self, packet: Packet[VideoStream]) -> Literal["DEFAULT", "NONREF"]:
+        """Which frames the decoder passes over now: one that nobody wants and no other frame is built on."""
+        if self._wanted is None or not self._info.seekable or not packet.size:
+            return "DEFAULT"
+        return "DEFAULT" if self._number(packet) in self._wanted else "NONREF"
+
+    def _number(self, frame: VideoFrame | Packet[VideoStream]) -> int | None:
         if frame.pts is None:
             return None
-        time = float(frame.pts * self._base)
+        time = frame.pts * self._seconds
         number = int(np.searchsorted(self._info.times, time - self._slack))
         fits = number < self._info.num_frames and abs(self._info.times[number] - time) < self._slack
         return number if fits else None
@@ -192,7 +211,7 @@ def _read(info: VideoInfo, wanted: Sequence[int], size: tuple[int, int]) -> dict
     """Decode increasing frame numbers, each stretch from its key frame to its last wanted one."""
     found: dict[int, NDArray[np.uint8]] = {}
     convert = Converter(size)
-    with closing(_Reader(info)) as reader:
+    with closing(_Reader(info, frozenset(wanted))) as reader:
         for stretch in _stretches(wanted, info):
             pending = set(stretch)
             for number, frame in reader.frames_from(stretch[0]):

@@ -86,9 +86,10 @@ def _plain_png(path: Path) -> NDArray[np.uint8] | None:
             content = head + file.read()
         if any(kind not in _PLAIN_CHUNKS for kind in _chunks(content)):
             return None
-        return decode_image_png_u8(content, (height, width), "rgb")
-    except Exception:  # noqa: BLE001  all that the decoder raises
+        pixels: NDArray[np.uint8] = decode_image_png_u8(content, (height, width), "rgb")
+    except Exception:  # the decoder raises nothing more special
         return None
+    return pixels
 
 
 def _is_plain(head: bytes) -> bool:
