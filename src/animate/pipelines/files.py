@@ -195,14 +195,7 @@ def drive_file(
     first = clip.first()
     compose = composition(picture, square, box, settings, matte)
     smoothing = OneEuro(float(clip.fps)) if settings.smooth else None
-    with VideoWriter(
-        output,
-        clip.fps,
-        audio_from=driving if settings.audio and clip.has_audio else None,
-        audio_start=float(first.time),
-        audio_end=clip.end,
-        overwrite=settings.overwrite,
-    ) as writer:
+    with _writer(output, driving, clip, first, settings) as writer:
         initial = _initial_frame(networks, square, clip, settings, track, kept) or first
         overlap = partial(overlapped, depth=2 * settings.batch_size, device=networks.device)
         with closing(overlap(clip.frames())) as frames:
@@ -226,6 +219,20 @@ def drive_file(
             composed = ((compose(result, frame.image), frame.time) for result, frame in pairs)
             with closing(overlap(composed)) as ready:
                 return _write(writer, ready, clip.fps)
+
+
+def _writer(
+    output: Path, driving: Path, clip: DrivingClip, first: Frame, settings: DriveSettings
+) -> VideoWriter:
+    """Open the output, with the sound of the range."""
+    return VideoWriter(
+        output,
+        clip.fps,
+        audio_from=driving if settings.audio and clip.has_audio else None,
+        audio_start=float(first.time),
+        audio_end=clip.end,
+        overwrite=settings.overwrite,
+    )
 
 
 def read_source(path: Path) -> NDArray[np.uint8]:
