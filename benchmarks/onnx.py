@@ -56,11 +56,8 @@ def _drive(networks: AnimationModel, pictures: list[np.ndarray]) -> None:
 def _row(folder: Path) -> Row:
     told = json.loads((folder / "model.json").read_text())
     size = sum(file["bytes"] for file in told["files"].values()) / 1e6
-    return {
-        "model": f"onnx {told['precision']}",
-        "megabytes": round(size, 1),
-        "mean_error": float(f"{error['mean']:.1e}"),
-    }
+    mean = float(f"{told['picture_error']['mean']:.1e}")
+    return {"model": f"onnx {told['precision']}", "megabytes": round(size, 1), "mean_error": mean}
 
 
 def _pictures(folder: Path) -> list[np.ndarray]:

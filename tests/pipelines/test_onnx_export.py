@@ -14,13 +14,15 @@ import pytest
 import torch
 
 from animate import checkpoints
+from animate.annotate.protocols import Pose
 from animate.cli import main
 from animate.errors import UserError
 from animate.networks.fomm import FirstOrderModel
 from animate.networks.pix2pixhd import Pix2PixHD
-from animate.pipelines.onnx import check, precision, write
+from animate.pipelines.onnx import check, examples, precision, write
 from animate.pipelines.onnx import export as exporting
-from animate.pipelines.onnx.graphs import of_fomm
+from animate.pipelines.onnx.graphs import of_fomm, of_pix2pixhd
+from animate.pipelines.posed import Person
 from animate.video.image import write_image
 
 FILES = ("detector", "source_encoder", "animator")
@@ -272,6 +274,31 @@ def test_pose2vid_at_any_batch_and_size(dancer, count, height, width):
     assert np.abs(picture - without.numpy()).max() > 1e-3, "the previous frame must matter"
     (face,) = run(folder / "face.onnx", condition=condition, picture=expected)
     np.testing.assert_allclose(face, corrected, atol=1e-4)
+
+
+def test_pose2vid_in_8_bits_from_poses(dancer, monkeypatch, tmp_path):
+    model, folder = dancer
+    points = np.random.default_rng(0).uniform(-0.8, 0.8, (9, 18, 2)).astype(np.float32)
+    pose = Pose("coco18", points, np.ones((9, 18), bool), np.ones((9, 18), np.float32))
+    monkeypatch.setattr(Person, "open", lambda _: Person(pose, (32, 48)))
+    drawn = examples.conditions(model, Path("dance.mp4"))
+    assert (len(drawn.first), len(drawn.second)) == (5, 4)
+    expected = model.condition(model.draw(*map(torch.from_numpy, (points, pose.found)), (32, 48)))
+    torch.testing.assert_close(torch.stack([drawn.first[1], drawn.second[1]]), expected[[2, 3]])
+    graph = of_pix2pixhd(model, drawn.first)[0]
+    precision.quantised(folder / "generator.onnx", tmp_path / "g.onnx", graph)
+    given = {name: tensor[:1] for name, tensor in graph.inputs.items()}
+    with torch.no_grad():
+        wanted = graph.module(**given).numpy()
+    difference = np.abs(run(tmp_path / "g.onnx", **given)[0] - wanted)
+    assert 0 < difference.mean() < 0.02
+    monkeypatch.setattr(Person, "open", lambda _: Person(pose_of(pose, 3), (32, 48)))
+    with pytest.raises(UserError, match="3 usable poses"):
+        examples.conditions(model, Path("dance.mp4"))
+
+
+def pose_of(pose, count):
+    return Pose(pose.layout, pose.points[:count], pose.found[:count], pose.score[:count])
 
 
 def test_other_networks_are_refused(tmp_path):
