@@ -38,6 +38,16 @@ def open_arrays(path: Path) -> NpzFile | NDArray[Any]:
     return content
 
 
+def open_archive(file: IO[bytes]) -> NpzFile:
+    """Open an ``.npz`` that is part of something else; it is for the caller to close ``file``.
+
+    Raises:
+        zipfile.BadZipFile: it is none; others of ``DAMAGE`` too.
+
+    """
+    return np.lib.npyio.NpzFile(file, allow_pickle=False)  # np.load would read an .npy as it claims to be
+
+
 def read_array(file: NpzFile, name: str, largest: int = LARGEST) -> NDArray[Any]:
     """Read an array of an ``.npz``, of up to ``largest`` bytes.
 

@@ -29,12 +29,12 @@ import zipfile
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import IO, TYPE_CHECKING, Any, Self, cast
 
 import numpy as np
 
 from animate.errors import UserError
-from animate.npz import DAMAGE, LARGEST, open_arrays, read_array
+from animate.npz import DAMAGE, LARGEST, open_archive, open_arrays, read_array
 from animate.video.atomic import temporary_file
 
 if TYPE_CHECKING:
@@ -180,6 +180,7 @@ class Sidecar:
     Args:
         path: the file.
         key: what it has to agree with; anything goes without.
+        file: where its bytes are read from, when it does not lie at ``path`` by itself.
 
     Raises:
         FileNotFoundError: there is none.
@@ -188,9 +189,9 @@ class Sidecar:
 
     """
 
-    def __init__(self, path: Path, key: Key | None = None) -> None:
+    def __init__(self, path: Path, key: Key | None = None, file: IO[bytes] | None = None) -> None:
         self.path = path
-        self._file = self._open()
+        self._file = self._open(file)
         try:
             self.header = self._read_header()
             if key is not None and self.header.key != key:
@@ -199,9 +200,9 @@ class Sidecar:
             self._file.close()
             raise
 
-    def _open(self) -> np.lib.npyio.NpzFile:
+    def _open(self, content: IO[bytes] | None) -> np.lib.npyio.NpzFile:
         try:
-            file = open_arrays(self.path)
+            file = open_arrays(self.path) if content is None else open_archive(content)
         except FileNotFoundError:
             raise
         except _DAMAGE as error:

@@ -1,4 +1,4 @@
-"""``animate data check PATH`` and ``animate data puppets --output DIR``."""
+"""``animate data check PATH``, ``animate data puppets --output DIR``, ``animate data prepare SRC DEST``."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from animate.cli import data_prepare
+from animate.cli.sizes import frame_size, positive
 from animate.errors import UserError
 
 if TYPE_CHECKING:
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from animate.data.check import Finding, Report, SplitReport
     from animate.data.index import FolderIndex
     from animate.data.manifest import ManifestIndex
+    from animate.data.store.index import StoreIndex
 
     SubParsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
@@ -29,10 +32,11 @@ FINE, SOMETHING_WRONG = 0, 1
 
 
 def add_parser(subparsers: SubParsers) -> None:
-    """Add ``data`` with its two verbs to the command line."""
-    parser = subparsers.add_parser("data", help="check a data set, or write the drawn one as files")
+    """Add ``data`` with its verbs to the command line."""
+    parser = subparsers.add_parser("data", help="check or prepare a data set, or write the drawn one as files")
     verbs = parser.add_subparsers(dest="data_verb", metavar="VERB", required=True)
     _add_check(verbs)
+    data_prepare.add_parser(verbs)
     _add_puppets(verbs)
 
 
@@ -44,15 +48,17 @@ def _add_check(verbs: SubParsers) -> None:
         "2: not usable at all.",
     )
     parser.add_argument(
-        "path", type=Path, metavar="PATH", help="data folder, or a CSV or JSON-lines manifest"
+        "path",
+        metavar="PATH",
+        help="data folder, CSV or JSON-lines manifest, or prepared store (a folder or s3://...)",
     )
     parser.add_argument("--decode", action="store_true", help="decode every frame, and correct frame counts")
     parser.add_argument("--sheet", type=Path, metavar="FILE", help="write a contact sheet (png or jpg)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the whole report as JSON")
     parser.add_argument("--id-sampling", action="store_true", help="read subjects from file names")
-    parser.add_argument("--repeats", type=_positive, default=1, metavar="N", help="data.repeats (default 1)")
+    parser.add_argument("--repeats", type=positive, default=1, metavar="N", help="data.repeats (default 1)")
     parser.add_argument(
-        "--strip-size", type=_size, metavar="HxW", help="frame size in strips (default square)"
+        "--strip-size", type=frame_size, metavar="HxW", help="frame size in strips (default square)"
     )
     parser.add_argument("--root", type=Path, metavar="DIR", help="folder that a manifest's paths start from")
     parser.set_defaults(run=run_check)
@@ -66,14 +72,14 @@ def _add_puppets(verbs: SubParsers) -> None:
     )
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="a new folder")
     parser.add_argument(
-        "--clips", type=_positive, default=40, metavar="N", help="training clips (default 40)"
+        "--clips", type=positive, default=40, metavar="N", help="training clips (default 40)"
     )
     parser.add_argument(
-        "--test-clips", type=_positive, default=10, metavar="N", help="test clips (default 10)"
+        "--test-clips", type=positive, default=10, metavar="N", help="test clips (default 10)"
     )
-    parser.add_argument("--size", type=_positive, default=128, metavar="PIXELS", help="side (default 128)")
+    parser.add_argument("--size", type=positive, default=128, metavar="PIXELS", help="side (default 128)")
     parser.add_argument(
-        "--frames", type=_positive, default=32, metavar="N", help="frames a clip (default 32)"
+        "--frames", type=positive, default=32, metavar="N", help="frames a clip (default 32)"
     )
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="another set of puppets (default 0)")
     parser.add_argument(
@@ -99,7 +105,7 @@ def run_check(args: argparse.Namespace) -> int:
         report = check(
             index.by_split,
             root=str(args.path),
-            unreadable=index.problems,
+            unreadable=[*index.problems, *_torn(index, args.decode)],
             ignored=index.ignored,
             flat=index.is_flat,
             decode=args.decode,
@@ -127,20 +133,28 @@ def _warnings_off() -> Iterator[None]:
         log.setLevel(level)
 
 
-def open_index(args: argparse.Namespace) -> FolderIndex | ManifestIndex:
+def open_index(args: argparse.Namespace) -> FolderIndex | ManifestIndex | StoreIndex:
     """Index a folder or a manifest; broken files are for the report to tell, however many."""
-    from animate.data.index import FolderIndex
+    from animate.data.folder import folder_index
     from animate.data.manifest import ManifestIndex
 
-    if args.path.is_file():
+    if Path(args.path).is_file():
         return ManifestIndex(args.path, args.root, strip_size=args.strip_size, max_broken_share=1.0)
-    return FolderIndex(
+    return folder_index(
         args.path,
         id_sampling=args.id_sampling,
         strip_size=args.strip_size,
         max_broken_share=1.0,
         flat="test",
     )
+
+
+def _torn(index: FolderIndex | ManifestIndex | StoreIndex, decode: bool) -> Iterator[str]:
+    """Compare the checksums of a store's files, where all of them is to be read."""
+    from animate.data.store.index import StoreIndex
+
+    if decode and isinstance(index, StoreIndex):
+        yield from index.torn_parts()
 
 
 def print_report(report: Report, flat: bool) -> None:
@@ -231,18 +245,3 @@ def run_puppets(args: argparse.Namespace) -> int:
     print(f"{args.clips} clips in {args.output / 'train'}, {args.test_clips} in {args.output / 'test'}")
     print(f"look at {args.output / SHEET_NAME}; train with data=videos data.root={args.output}")
     return 0
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not a positive number")
-    return number
-
-
-def _size(text: str) -> tuple[int, int]:
-    height, _, width = text.lower().partition("x")
-    try:
-        return _positive(height), _positive(width or height)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text} is not HEIGHTxWIDTH") from None

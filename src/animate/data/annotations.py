@@ -72,7 +72,7 @@ class ClipAnnotations:
         places = self._places("mattes")
         if not places:
             return None
-        with Sidecar(places[0]) as sidecar:
+        with self._open(places[0]) as sidecar:
             self._check(sidecar)
             mattes = [sidecar.matte(index) for index in indices]
         return np.stack([matte if size is None else resize_mask(matte, size) for matte in mattes])
@@ -95,7 +95,7 @@ class ClipAnnotations:
     def _whole(self) -> Arrays:
         for kind, there in KINDS.items():
             if places := self._places(kind):
-                with Sidecar(places[0]) as sidecar:
+                with self._open(places[0]) as sidecar:
                     self._check(sidecar)
                     known = {
                         "points": sidecar.array("points"),
@@ -114,6 +114,9 @@ class ClipAnnotations:
             )
         return places
 
+    def _open(self, place: Path) -> Sidecar:
+        return Sidecar(place)
+
     def _check(self, sidecar: Sidecar) -> None:
         if sidecar.header.key.content != self._content:
             raise StaleSidecarError(
@@ -122,7 +125,7 @@ class ClipAnnotations:
 
     @property
     def _content(self) -> str:
-        return _known_content(self._path, stamp(self._path))
+        return known_content(self._path)
 
 
 class _Known(Mapping[str, "NDArray[Any]"]):
@@ -149,6 +152,11 @@ class _Known(Mapping[str, "NDArray[Any]"]):
 
     def __len__(self) -> int:
         return len(self._points) + self._annotations.has_mattes
+
+
+def known_content(path: Path) -> str:
+    """Name the contents of a clip as :func:`content_of` does, looking through it once in a process."""
+    return _known_content(path, stamp(path))
 
 
 def content_of(path: Path) -> str:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from animate.data.clips import ContainerSource, ExcerptSource, FrameFolderSource, StripSource
 from animate.data.pairs import look_at
+from animate.data.store.reader import StoreSource
 from animate.errors import UserError
 
 if TYPE_CHECKING:
@@ -30,7 +31,10 @@ def _source(clip: Clip) -> object:
 
 
 def _codecs(clip: Clip) -> tuple[str, ...]:
-    if not isinstance(_source(clip), _FILES):
+    source = _source(clip)
+    if isinstance(source, StoreSource):
+        return (source.codec,)
+    if not isinstance(source, _FILES):
         return ("drawn",)
     try:
         return look_at(clip.path).codecs

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from animate.data.clips import ExcerptSource
 from animate.data.frame_files import list_frames
 from animate.data.index import Clip, Split
+from animate.data.store.reader import StoreSource
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -21,7 +22,7 @@ def copies(pairs: Sequence[Pair]) -> Iterator[tuple[Pair, Pair]]:
     """Find clips that show the same: in one split, or in train and in a held-out split.
 
     Each clip is named with the first before it that it copies, so that n equal clips give n - 1 pairs. Files
-    of different size are not read. Ranges of one file are copies only where they overlap.
+    of different size are not read; a store knows what its clips were made of. Ranges of one file are copies only where they overlap.
 
     Args:
         pairs: Splits with their clips; those of train come first.
@@ -39,7 +40,11 @@ def copies(pairs: Sequence[Pair]) -> Iterator[tuple[Pair, Pair]]:
 
 def _same_bytes(pairs: Sequence[Pair]) -> Iterator[list[Pair]]:
     of_size: dict[tuple[int, int], list[Pair]] = defaultdict(list)
+    stored: dict[str, list[Pair]] = defaultdict(list)
     for pair in pairs:
+        if isinstance(pair[1].reader, StoreSource):
+            stored[pair[1].reader.content].append(pair)
+            continue
         files = _files(pair[1].path)
         of_size[len(files), files[0].stat().st_size].append(pair)
     for candidates in of_size.values():
@@ -47,6 +52,7 @@ def _same_bytes(pairs: Sequence[Pair]) -> Iterator[list[Pair]]:
         for pair in candidates if len(candidates) > 1 else ():
             alike[_digest(pair[1].path)].append(pair)
         yield from alike.values()
+    yield from stored.values()
 
 
 def _files(path: Path) -> list[Path]:
@@ -67,4 +73,4 @@ def _overlap(one: Clip, other: Clip) -> bool:
 
 
 def _start(clip: Clip) -> int:
-    return clip.reader.start if isinstance(clip.reader, ExcerptSource) else 0
+    return clip.reader.start if isinstance(clip.reader, ExcerptSource | StoreSource) else 0

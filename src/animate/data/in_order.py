@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from animate.data.clips import ContainerSource, ExcerptSource, FrameFolderSource
+from animate.data.store.reader import StoreSource
 from animate.errors import UserError
 from animate.video.decode import count_good, stream
 from animate.video.image import resize
@@ -41,7 +42,7 @@ def in_order(
         UserError: a frame cannot be read.
 
     """
-    source, start = _whole(clip)
+    source, start = whole_source(clip)
     if not isinstance(source, ContainerSource):
         for first in range(0, clip.num_frames, count):
             yield reader.frames(range(first, min(first + count, clip.num_frames)), size)
@@ -61,18 +62,18 @@ def check_whole(clip: Clip) -> None:
         UserError: some of its frames cannot be decoded.
 
     """
-    source, start = _whole(clip)
+    source, start = whole_source(clip)
     if isinstance(source, ContainerSource):
         good = count_good(source.info.unpack(clip.path), start, start + clip.num_frames)
         if good < clip.num_frames:
             lost = clip.num_frames - good
             raise UserError(f"{clip.path}: {lost} of {clip.num_frames} frames cannot be decoded")
-    elif isinstance(source, FrameFolderSource):
+    elif isinstance(source, FrameFolderSource | StoreSource):
         for _ in in_order(clip, clip.reader.open(clip), _CHUNK, None):
             pass
 
 
-def _whole(clip: Clip) -> tuple[ClipSource, int]:
+def whole_source(clip: Clip) -> tuple[ClipSource, int]:
     """Return the source of the file, and the number that the clip's first frame has in it."""
     if isinstance(clip.reader, ExcerptSource):
         return clip.reader.source, clip.reader.start
