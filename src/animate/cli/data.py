@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import logging
 import sys
@@ -15,6 +14,7 @@ from animate.cli.sizes import frame_size, positive
 from animate.errors import UserError
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Iterator, Mapping
 
     from rich.console import Console
@@ -33,7 +33,9 @@ FINE, SOMETHING_WRONG = 0, 1
 
 def add_parser(subparsers: SubParsers) -> None:
     """Add ``data`` with its verbs to the command line."""
-    parser = subparsers.add_parser("data", help="check or prepare a data set, or write the drawn one as files")
+    parser = subparsers.add_parser(
+        "data", help="check or prepare a data set, or write the drawn one as files"
+    )
     verbs = parser.add_subparsers(dest="data_verb", metavar="VERB", required=True)
     _add_check(verbs)
     data_prepare.add_parser(verbs)
@@ -71,16 +73,12 @@ def _add_puppets(verbs: SubParsers) -> None:
         description="Draw puppets and write them as a data folder: train/ and test/, with the truth.",
     )
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="a new folder")
-    parser.add_argument(
-        "--clips", type=positive, default=40, metavar="N", help="training clips (default 40)"
-    )
+    parser.add_argument("--clips", type=positive, default=40, metavar="N", help="training clips (default 40)")
     parser.add_argument(
         "--test-clips", type=positive, default=10, metavar="N", help="test clips (default 10)"
     )
     parser.add_argument("--size", type=positive, default=128, metavar="PIXELS", help="side (default 128)")
-    parser.add_argument(
-        "--frames", type=positive, default=32, metavar="N", help="frames a clip (default 32)"
-    )
+    parser.add_argument("--frames", type=positive, default=32, metavar="N", help="frames a clip (default 32)")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="another set of puppets (default 0)")
     parser.add_argument(
         "--format", choices=("mp4", "png"), default="mp4", help="video or frame folders (mp4)"

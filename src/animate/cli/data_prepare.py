@@ -13,8 +13,8 @@ from animate.errors import UserError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from animate.data.manifest import ManifestIndex
     from animate.data.index import FolderIndex
+    from animate.data.manifest import ManifestIndex
     from animate.data.store.layout import Header
     from animate.data.store.plan import Recipe
 
@@ -31,10 +31,10 @@ def add_parser(verbs: SubParsers) -> None:
     parser = verbs.add_parser(
         "prepare",
         help="store frames at training size, for training at speed",
-        description="Store the frames of a data set at training size in a few large files, from which any frame"
-        " is read by itself: train with data=videos data.root=DEST (docs/data.md). A run that was stopped goes"
-        " on when the same command is run again. Exit code 0: all is stored, 1: some clips are not, or some"
-        " shards failed, 2: nothing could be done.",
+        description="Store the frames of a data set at training size in a few large files, from which any"
+        " frame is read by itself: train with data=videos data.root=DEST (docs/data.md). A run that was"
+        " stopped goes on when the same command is run again. Exit code 0: all is stored, 1: some clips are"
+        " not, or some shards failed, 2: nothing could be done.",
     )
     parser.add_argument(
         "source", type=Path, metavar="SRC", help="data folder, or a CSV or JSON-lines manifest"
@@ -178,7 +178,11 @@ def _report(target: Path, header: Header) -> int:
     from animate.data.index import printable
 
     taken = sum(part.tar.size for part in header.parts)
-    how = "no loss" if header.psnr is None else f"PSNR {header.psnr:.1f} dB, worst frame {header.worst_psnr:.1f}"
+    how = (
+        "no loss"
+        if header.psnr is None
+        else f"PSNR {header.psnr:.1f} dB, worst frame {header.worst_psnr:.1f}"
+    )
     print(
         f"{target}: {header.clips} clips, {header.frames} frames of {header.size[1]}x{header.size[0]} as"
         f" {header.codec}, {how}; {taken / 2**20:.1f} MiB in {len(header.parts)} parts"

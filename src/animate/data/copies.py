@@ -22,7 +22,8 @@ def copies(pairs: Sequence[Pair]) -> Iterator[tuple[Pair, Pair]]:
     """Find clips that show the same: in one split, or in train and in a held-out split.
 
     Each clip is named with the first before it that it copies, so that n equal clips give n - 1 pairs. Files
-    of different size are not read; a store knows what its clips were made of. Ranges of one file are copies only where they overlap.
+    of different size are not read; a store knows what its clips were made of. Ranges of one file are copies
+    only where they overlap.
 
     Args:
         pairs: Splits with their clips; those of train come first.

@@ -79,7 +79,9 @@ class StoreIndex:
         """List the clips of a split; without any for ``val`` those of ``test``."""
         found = self._clips[split] or (self._clips["test"] if split == "val" else [])
         if not found:
-            raise UserError(f"{self.root}: the store has no clip of split '{split}', only {list(self.splits)}")
+            raise UserError(
+                f"{self.root}: the store has no clip of split '{split}', only {list(self.splits)}"
+            )
         return found
 
     def correct(self, counts: Mapping[Path, int]) -> None:
@@ -132,7 +134,9 @@ class StoreIndex:
 def read_header(storage: Storage, root: str) -> Header:
     """Read what a store says about itself. Raises ``StoreError`` when it is not there or damaged."""
     if storage.sizes([HEADER]) == [None]:
-        raise UserError(f"{root}: there is no prepared store (no {HEADER}); make one by `animate data prepare`")
+        raise UserError(
+            f"{root}: there is no prepared store (no {HEADER}); make one by `animate data prepare`"
+        )
     (text,) = storage.read([(HEADER, 0, _LARGEST_HEADER)])
     return Header.loads(text, f"{root}/{HEADER}")
 

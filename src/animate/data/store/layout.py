@@ -159,7 +159,7 @@ class PartIndex:
 
     @classmethod
     def loads(cls, text: bytes, where: str) -> PartIndex:
-        """Read what :meth:`dumps` wrote. Raises ``StoreError`` for anything else, or ranges not in the part."""
+        """Read what :meth:`dumps` wrote. Raises ``StoreError`` for anything else, or bytes not in it."""
         with _Reading(where):
             head, *lines = map(json.loads, text.splitlines())
             if head["format"] != FORMAT:
@@ -170,7 +170,7 @@ class PartIndex:
 
 
 def decibels(error: float) -> float | None:
-    """Peak signal-to-noise ratio of a mean squared error in squared levels of 255; None where there is none."""
+    """Peak signal-to-noise ratio of a mean squared error in squared levels of 255; None for none."""
     return 10 * math.log10(255**2 / error) if error > 0 else None
 
 

@@ -53,7 +53,9 @@ def write_part(folder: Path, part: PartPlan, recipe: Recipe, plan: str, tell: Te
     with temporary_file(folder / f"{part.name}.tar") as temporary, TarWriter(temporary) as tar:
         for number, (split, clip) in enumerate(part.clips):
             try:
-                clips.append(_ClipWriter(tar, f"{part.number:05d}-{number:06d}", recipe).store(split, clip, tell))
+                clips.append(
+                    _ClipWriter(tar, f"{part.number:05d}-{number:06d}", recipe).store(split, clip, tell)
+                )
             except _NothingError as error:
                 left_out.append(f"{split}/{clip.name}: {error}")
         file = tar.finish()
@@ -83,14 +85,16 @@ class _ClipWriter:
         """Store frames, sidecars and table."""
         codec, count = self.recipe.codec, 0
         try:
-            for image in good_frames(clip, self.recipe.size):
-                self._add(count, image, codec)
-                count += 1
-                tell(1)
             content = known_content(clip.path)
-        except OSError as error:
+        except (UserError, OSError) as error:
             raise _NothingError(str(error)) from error
-        note = "" if count == clip.num_frames else f"only {count} of its {clip.num_frames} frames can be decoded"
+        for image in good_frames(clip, self.recipe.size):
+            self._add(count, image, codec)
+            count += 1
+            tell(1)
+        note = (
+            "" if count == clip.num_frames else f"only {count} of its {clip.num_frames} frames can be decoded"
+        )
         if count < min(LEAST_FRAMES, clip.num_frames):
             raise _NothingError(note)
         annotations, stale = self._sidecars(clip, content)
@@ -120,7 +124,9 @@ class _ClipWriter:
 
     def _sidecars(self, clip: Clip, content: str) -> tuple[dict[str, Range], list[str]]:
         """Store the sidecars of a clip that belong to what it holds now; name the others."""
-        beside = {place.name.removeprefix(f"{clip.path.name}."): place for place in sidecars_of("*", clip.path)}
+        beside = {
+            place.name.removeprefix(f"{clip.path.name}."): place for place in sidecars_of("*", clip.path)
+        }
         cached = sidecars_of("*", cache_folder(), content)
         places = {place.name.removeprefix(f"{content}."): place for place in cached} | beside
         stored, stale = {}, []

@@ -124,7 +124,7 @@ def _cut(clips: Sequence[tuple[Split, Clip]], frames: int) -> Iterator[tuple[tup
 
 
 def _file_facts(clip: Clip) -> list[Any]:
-    """Tell which frames of which content: the size of a file, not its date, which differs between machines."""
+    """Tell which frames of which content: a file's size, not its date, which differs by machine."""
     size = clip.path.stat().st_size if clip.path.is_file() else 0
     return [size, whole_source(clip)[1]]
 

@@ -49,7 +49,9 @@ def write_parts(
     context = multiprocessing.get_context("spawn")
     counter, stop = context.Value("q", 0), context.Event()
     shared = (counter, stop)
-    with ProcessPoolExecutor(min(workers, len(parts)), context, _start_worker, shared) as pool:
+    with ProcessPoolExecutor(
+        min(workers, len(parts)), context, initializer=_start_worker, initargs=shared
+    ) as pool:
         jobs = [pool.submit(_write, folder, part, plan.recipe, plan.digest) for part in parts]
         try:
             _follow(jobs, counter, advance)
