@@ -8,9 +8,11 @@ from pathlib import Path
 
 import torch
 
+from animate.cli import main
 from animate.data.export import export
 from animate.data.index import ClipIndex, FolderIndex
 from animate.data.module import VideoDataModule
+from animate.data.store.index import StoreIndex
 from animate.data.synthetic import PuppetIndex
 from animate.data.transforms import Augmentation
 from animate.data.views import FramePair, Reconstruction
@@ -50,7 +52,14 @@ def run(_device: torch.device, runs: int) -> list[Row]:
     with tempfile.TemporaryDirectory() as folder:
         drawn = PuppetIndex(train_clips=24, val_clips=2, test_clips=2, frames=64, size=SIZE)
         export(drawn, Path(folder) / "puppets", ("train", "test"), (SIZE, SIZE))
-        sources: dict[str, ClipIndex] = {"mp4": FolderIndex(Path(folder) / "puppets"), "puppets": drawn}
+        files, store = Path(folder) / "puppets", Path(folder) / "store"
+        if main(["data", "prepare", str(files), str(store), "--size", str(SIZE)]):
+            raise SystemExit("the store cannot be prepared")
+        sources: dict[str, ClipIndex] = {
+            "mp4": FolderIndex(files),
+            "prepared store": StoreIndex(store),
+            "puppets": drawn,
+        }
         return [
             Row(source=source, augmentation=name, **spread(pairs(index, chosen, runs), BATCH * STEPS))
             for source, index in sources.items()
