@@ -1,7 +1,7 @@
 """Files made to do harm: nothing in them is run, nothing is written elsewhere, no memory is taken for claims.
 
-Whatever is hostile here leaves a mark when it is executed; each test looks for it. There is no prepared store
-yet, so no index of one either. Downloads are in ``checkpoints/test_weights.py``, secrets in
+Whatever is hostile here leaves a mark when it is executed; each test looks for it. The index of a prepared
+store is in ``data/test_store.py``, downloads are in ``checkpoints/test_weights.py``, secrets in
 ``training/test_redaction.py``.
 """
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from multiprocessing.process import BaseProcess
     from multiprocessing.sharedctypes import Synchronized
+    from multiprocessing.synchronize import Event
     from pathlib import Path
 
     from animate.data.store.plan import PartPlan, Plan, Recipe
@@ -86,7 +87,7 @@ class _Worker:
     """What a process shares with the one that started it."""
 
     counter: Synchronized[int]
-    stop: threading.Event
+    stop: Event
 
     def tell(self, frames: int) -> None:
         """Count frames; leave when another part has failed."""
@@ -99,7 +100,7 @@ class _Worker:
 _worker: list[_Worker] = []
 
 
-def _start_worker(counter: Synchronized[int], stop: threading.Event) -> None:
+def _start_worker(counter: Synchronized[int], stop: Event) -> None:
     import cv2
 
     cv2.setNumThreads(0)  # parallelism comes from the processes

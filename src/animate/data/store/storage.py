@@ -17,7 +17,7 @@ from animate.data.store.layout import HEADER, PLAN, Piece, Range, StoreError
 from animate.errors import UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 
 class Storage(Protocol):
@@ -102,10 +102,11 @@ class ObjectStore:
 
 
 def _file_system(address: str) -> Any:
-    import fsspec
+    from fsspec.core import url_to_fs
 
+    connect: Callable[[str], tuple[Any, str]] = url_to_fs
     try:
-        return fsspec.core.url_to_fs(address)[0]
+        return connect(address)[0]
     except ImportError as error:
         raise UserError(f"{address}: {error}; for s3:// install animate[s3]") from error
     except ValueError as error:
