@@ -61,6 +61,7 @@ class Job:
         prepare: makes the inputs in a folder, once.
         command: what a user types, first and after every kill, for a folder of inputs and one of results.
         results: finds what the last run has made in its folder.
+        keeps: where it keeps what is done, on purpose, when it cannot go on.
 
     """
 
@@ -68,6 +69,7 @@ class Job:
     prepare: Callable[[Path], object]
     command: Callable[[Path, Path], list[str]]
     results: Callable[[Path], Path] = Path
+    keeps: str = ""
 
 
 def puppets(frames: int, clips: int) -> Callable[[Path], object]:
@@ -151,5 +153,5 @@ JOBS = (
     Job("drive", a_model_and_a_video, _drive),
     Job("drive-resume", a_model_and_a_video, _drive_on),
     Job("annotate", puppets(frames=40, clips=10), _annotate),
-    Job("pose2vid-prepare", puppets(frames=200, clips=8), _pose_set),
+    Job("pose2vid-prepare", puppets(frames=200, clips=8), _pose_set, keeps=".set.preparing"),
 )

@@ -298,3 +298,8 @@ def test_source_of_the_sound_may_have_none(tmp_path):
     for source in (silent, picture, tmp_path):
         path = write(tmp_path / "out.mp4", numbered(3), audio_from=source, overwrite=True)
         assert not probe(path).has_audio
+
+
+def test_threads_take_frames_not_slices(tmp_path):
+    """x264 tells its settings in the file; with slices equal frames gave other files, once in thousands."""
+    assert b"sliced_threads=0" in write(tmp_path / "a.mp4", numbered(3)).read_bytes()

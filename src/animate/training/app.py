@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
+from pytorch_lightning.callbacks.progress.tqdm_progress import Tqdm
 
 from animate.training.complaints import explain
 from animate.training.conf import conf_folder
@@ -86,7 +87,8 @@ def _run(job: _Job, config_name: str) -> None:
 
 
 def _print_error(line: str) -> None:
-    print(f"animate: error: {without_secrets(line)}", file=sys.stderr, flush=True)
+    with Tqdm.external_write_mode(file=sys.stderr):  # a progress bar may have begun the line
+        print(f"animate: error: {without_secrets(line)}", file=sys.stderr, flush=True)
 
 
 class _Job:

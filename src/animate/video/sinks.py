@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple, Protocol, cast
 
 import av
 import numpy as np
+from av.codec.context import ThreadType
 from av.filter import Graph
 from av.video.format import VideoFormat
 from av.video.frame import VideoFrame
@@ -87,6 +88,8 @@ class _CodecSink:
         self._stream.height, self._stream.width = height, width
         self._stream.pix_fmt = "yuv420p"
         self._stream.time_base = self._stream.codec_context.time_base = TICK
+        # PyAV's default, slices of a frame in threads, now and then gives other pixels from the same frames.
+        self._stream.codec_context.thread_type = ThreadType.FRAME
         self._tag()
         self._reformatter = VideoReformatter()
         self._track: AudioTrack | None = None
