@@ -137,6 +137,11 @@ def _annotate(inputs: Path, results: Path) -> list[str]:
     return [*ANIMATE, "annotate", "landmarks", str(inputs / "data"), *options]
 
 
+def _prepare(inputs: Path, results: Path) -> list[str]:
+    options = ["--size", "32", "--part-frames", "64", "--workers", "2"]
+    return [*ANIMATE, "data", "prepare", str(inputs / "data"), str(results / "store"), *options]
+
+
 def _pose_set(inputs: Path, results: Path) -> list[str]:
     clip = next((inputs / "data" / "train").glob("*person*.mp4"))
     options = ["--pose-backend", "puppet_person", "--size", "64", "--output", str(results / "set")]
@@ -153,5 +158,6 @@ JOBS = (
     Job("drive", a_model_and_a_video, _drive),
     Job("drive-resume", a_model_and_a_video, _drive_on),
     Job("annotate", puppets(frames=40, clips=10), _annotate),
+    Job("prepare", puppets(frames=120, clips=12), _prepare),
     Job("pose2vid-prepare", puppets(frames=200, clips=8), _pose_set, keeps=".set.preparing"),
 )

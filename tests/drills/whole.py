@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import tarfile
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,14 +21,11 @@ if TYPE_CHECKING:
 
     Reader = Callable[[Path], str]
 
-_OF_THE_RUN = ("sys/", "step")  # times, speeds
-
 
 def contents(folder: Path) -> dict[str, str]:
     """Read every file that is there under its own name to the end, and digest what it holds.
 
-    Names that begin with a dot are temporary. Where a run's folder has the time as its name, a star stands
-    in its place.
+    Names that begin with a dot are temporary.
 
     Raises:
         Exception: a file is torn.
@@ -61,7 +59,7 @@ def _checkpoint(path: Path) -> str:
 
 
 def _feed(digest: Any, value: Any) -> None:
-    """Tensors by their bytes, all else as it is printed; what a clock has told is left out."""
+    """Take tensors by their bytes, all else as it is printed."""
     if isinstance(value, torch.Tensor):
         digest.update(value.contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
     elif isinstance(value, dict):
@@ -115,6 +113,19 @@ def _json(path: Path) -> str:
     return _bytes(path)
 
 
+def _json_lines(path: Path) -> str:
+    for line in path.read_text().splitlines():
+        json.loads(line)
+    return _bytes(path)
+
+
+def _archive(path: Path) -> str:
+    with tarfile.open(path) as archive:
+        assert archive.getmembers(), "it is empty"
+    assert not path.stat().st_size % tarfile.BLOCKSIZE, "it is cut short"
+    return _bytes(path)
+
+
 READERS: dict[str, Reader] = {
     ".ckpt": _checkpoint,
     ".csv": _curves,
@@ -123,4 +134,6 @@ READERS: dict[str, Reader] = {
     ".png": _picture,
     ".yaml": _settings,
     ".json": _json,
+    ".jsonl": _json_lines,
+    ".tar": _archive,
 }
