@@ -47,11 +47,12 @@ class StoreIndex:
         self._clips: dict[Split, list[Clip]] = {split: [] for split in SPLITS}
         torn: list[str] = []
         for part, problem, index in self._parts():
+            path = Path(self.root, f"{part.name}.tar")  # one for all of its clips: there may be 100,000
             for stored in index.clips:
                 if problem:
                     torn.append(f"{stored.split}/{stored.name}: {problem}")
                 else:
-                    self._clips[stored.split].append(self._clip(part, stored))
+                    self._clips[stored.split].append(self._clip(part, path, stored))
         refuse_too_many(torn, sum(map(len, self._clips.values())), max_broken_share, self.root)
         self.problems: Sequence[str] = [*torn, *self.header.left_out]
 
@@ -112,13 +113,13 @@ class StoreIndex:
                 raise StoreError(f"{self.root}/{name}: is about another part than {HEADER} says")
             yield part, _torn(part, size), index
 
-    def _clip(self, part: Part, stored: StoredClip) -> Clip:
+    def _clip(self, part: Part, path: Path, stored: StoredClip) -> Clip:
         subject = stored.subject
         if self._id_sampling and subject == stored.name:
             subject = subject_of(stored.name)
         source = StoreSource(
             root=self.root,
-            part=f"{part.name}.tar",
+            part=path.name,
             part_size=part.tar.size,
             codec=self.header.codec,
             table=stored.table,
@@ -127,7 +128,6 @@ class StoreIndex:
             start=stored.start,
             annotations=tuple(stored.annotations.items()),
         )
-        path = Path(self.root, f"{part.name}.tar")
         return Clip(stored.name, subject, path, stored.frames, True, stored.fps, self.header.size, source)
 
 
