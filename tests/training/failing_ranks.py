@@ -1,7 +1,8 @@
-"""``train.py`` with an accident: the variable ``ACCIDENT`` holds a hook, what happens and in which ranks."""
+"""``train.py`` with an accident: ``ACCIDENT`` holds a hook, what happens, in which ranks, at which call."""
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 
@@ -26,12 +27,13 @@ def killed() -> None:
 ACCIDENTS = {accident.__name__: accident for accident in (user_error, defect, killed)}
 
 
-def have(hook: str, name: str, ranks: str) -> None:
+def have(hook: str, name: str, ranks: str, call: str = "1") -> None:
     """Let the accident happen in a hook of the data module."""
     unharmed = getattr(VideoDataModule, hook)
+    calls = itertools.count(1)
 
     def harmed(self, *args, **kwargs):
-        if str(local_rank()) in ranks:
+        if next(calls) >= int(call) and str(local_rank()) in ranks:
             ACCIDENTS[name]()
         return unharmed(self, *args, **kwargs)
 

@@ -68,18 +68,10 @@ class ToyData(LightningDataModule):
     test_dataloader = val_dataloader
 
     def state_dict(self) -> dict:
-        loop = self.trainer.fit_loop
-        epoch, batches = (
-            loop.epoch_progress.current.processed,
-            loop.epoch_loop.batch_progress.current.processed,
-        )
-        if (
-            loop.epoch_progress.current.processed > loop.epoch_progress.current.completed
-        ):  # in on_train_epoch_end
-            if loop.epoch_loop._num_ready_batches_reached():
-                batches = 0
-            else:
-                epoch -= 1
+        batches = self.trainer.fit_loop.epoch_loop.batch_progress.current.processed
+        epoch = self.trainer.current_epoch
+        if batches >= self.trainer.num_training_batches:
+            epoch, batches = epoch + 1, 0
         return {"epoch": epoch, "batches": batches}
 
     def load_state_dict(self, state: dict) -> None:

@@ -20,7 +20,7 @@ from pytorch_lightning.callbacks.progress.tqdm_progress import Tqdm
 from animate.training.complaints import explain
 from animate.training.conf import conf_folder
 from animate.training.folders import global_rank
-from animate.training.ranks import let_the_first_rank_speak
+from animate.training.ranks import ending, let_the_first_rank_speak
 from animate.training.redaction import without_secrets
 from animate.training.sweeps import Results
 
@@ -117,8 +117,14 @@ class _Job:
         return score
 
     def _try(self, config: DictConfig, sweep: bool) -> float | None:
+        code: object = 1
         try:
-            return self.task(config)
+            score = self.task(config)
+            code = 0
+            return score
+        except SystemExit as stopped:
+            code = stopped.code
+            raise
         except Exception as error:
             let_the_first_rank_speak()
             line = explain(error, self.config_name)
@@ -128,9 +134,12 @@ class _Job:
                 raise
             _print_error(line)
             self.told.append(error)
+            code = USER_ERROR
             if sweep:
                 raise  # the launcher notes the failure and starts the next job
             return None
+        finally:
+            ending.goodbye(code if isinstance(code, int) else 1)
 
 
 def _quieten_lightning() -> None:

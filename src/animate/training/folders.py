@@ -8,6 +8,7 @@ import secrets
 import shutil
 from contextlib import suppress
 from datetime import datetime
+from functools import cache
 from itertools import takewhile
 from pathlib import Path
 
@@ -32,6 +33,16 @@ def global_rank() -> int:
     return 0
 
 
+def ranks() -> int:
+    """Return how many processes train together, 1 without a launcher."""
+    return int(os.environ.get("WORLD_SIZE", os.environ.get("SLURM_NTASKS", "1")))
+
+
+def scheduled() -> bool:
+    """Whether torchrun or SLURM has started this process."""
+    return "SLURM_JOB_ID" in os.environ or "TORCHELASTIC_RUN_ID" in os.environ
+
+
 def job_id() -> str | None:
     """Return a name that all ranks of a scheduled job share and that a requeued job keeps, else ``None``."""
     if "SLURM_JOB_ID" in os.environ:
@@ -40,7 +51,36 @@ def job_id() -> str | None:
         ]
         return "slurm_" + ("_".join(array) if len(array) == 2 else os.environ["SLURM_JOB_ID"])
     torchrun = os.environ.get("TORCHELASTIC_RUN_ID", "none")
-    return None if torchrun == "none" else "torchrun_" + re.sub(r"[^\w.-]", "_", torchrun)
+    if torchrun == "none":  # which is what it says when nobody has given an --rdzv-id
+        return _agreed_name() if os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == str(True) else None
+    return "torchrun_" + re.sub(r"[^\w.-]", "_", torchrun)
+
+
+def restarts() -> int:
+    """Return how often a scheduled job has been begun anew, by ``scontrol requeue`` or ``--max-restarts``."""
+    return int(os.environ.get("SLURM_RESTART_COUNT") or os.environ.get("TORCHELASTIC_RESTART_COUNT") or 0)
+
+
+@cache
+def _agreed_name() -> str:
+    """Name a job of torchrun in its own store, which outlives ranks that it starts anew."""
+    from torch import distributed
+
+    store = distributed.TCPStore(os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"]), is_master=False)  # type: ignore[attr-defined]
+    key = "animate/job"
+    if global_rank() == 0 and not store.check([key]):
+        store.set(key, f"torchrun_{datetime.now().astimezone():%Y-%m-%d_%H-%M-%S}_{os.getpid()}")
+    return str(store.get(key).decode())
+
+
+def of_job(experiment_folder: Path, sweep_job: int | None = None) -> Path | None:
+    """Return the folder of the scheduled job that runs here, ``None`` where no scheduler gave it a name."""
+    job = job_id()
+    return None if job is None else experiment_folder / _with_number(job, sweep_job)
+
+
+def _with_number(stem: str, sweep_job: int | None) -> str:
+    return stem if sweep_job is None else f"{stem}_job{sweep_job}"
 
 
 def new_run_folder(experiment_folder: Path, sweep_job: int | None = None) -> Path:
@@ -52,9 +92,8 @@ def new_run_folder(experiment_folder: Path, sweep_job: int | None = None) -> Pat
     handed_down = os.environ.get(_HANDED_DOWN)
     if handed_down and local_rank() > 0:
         return Path(handed_down)
-    stem = job_id() or f"{datetime.now().astimezone():%Y-%m-%d_%H-%M-%S}"
-    stem = stem if sweep_job is None else f"{stem}_job{sweep_job}"
-    folder = experiment_folder / stem
+    now = f"{datetime.now().astimezone():%Y-%m-%d_%H-%M-%S}"
+    folder = of_job(experiment_folder, sweep_job) or experiment_folder / _with_number(now, sweep_job)
     if global_rank() > 0:
         return folder
     folder = _make(folder, reuse=job_id() is not None)

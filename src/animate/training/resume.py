@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,7 +11,8 @@ from omegaconf import DictConfig, OmegaConf
 from animate.checkpoints import files
 from animate.checkpoints.description import description_of
 from animate.errors import UserError
-from animate.training.folders import LAST, job_id
+from animate.training import folders
+from animate.training.folders import LAST
 from animate.training.redaction import without_secrets
 
 _NOT_COMPARED = ("resume", "run_id", "paths", "init_from", "trainer.default_root_dir")
@@ -25,22 +25,25 @@ class Resumed(NamedTuple):
     checkpoint: Path
 
 
-def find(resume: str | None, experiment_folder: Path) -> Resumed | None:
+def find(resume: str | None, experiment_folder: Path, sweep_job: int | None = None) -> Resumed | None:
     """Return the run to go on with, ``None`` when a new one is meant.
 
-    A job that SLURM has requeued goes on with its own folder without being asked.
+    A job that SLURM has requeued or torchrun has restarted goes on with its own folder without being asked.
 
     Args:
         resume: ``last`` (the newest run of this experiment that has a ``last.ckpt``), a run's folder, or a
             checkpoint inside of one.
         experiment_folder: where the runs of this experiment are.
+        sweep_job: the number of the running job where it is one of a sweep.
 
     Raises:
         UserError: there is nothing to resume; training never starts anew in silence.
 
     """
+    if folders.restarts() and (restarted := _restarted(experiment_folder, sweep_job)):
+        return restarted
     if resume is None:
-        return _requeued(experiment_folder)
+        return None
     if resume == "last":
         return _newest(experiment_folder)
     path = Path(resume).expanduser()
@@ -59,12 +62,9 @@ def find(resume: str | None, experiment_folder: Path) -> Resumed | None:
     return Resumed(path.resolve().parents[1], path)
 
 
-def _requeued(experiment_folder: Path) -> Resumed | None:
-    job = job_id()
-    if job is None or int(os.environ.get("SLURM_RESTART_COUNT", "0")) == 0:
-        return None
-    folder = experiment_folder / job
-    return Resumed(folder, folder / LAST) if (folder / LAST).is_file() else None
+def _restarted(experiment_folder: Path, sweep_job: int | None) -> Resumed | None:
+    folder = folders.of_job(experiment_folder, sweep_job)
+    return Resumed(folder, folder / LAST) if folder and (folder / LAST).is_file() else None
 
 
 def _newest(experiment_folder: Path) -> Resumed:

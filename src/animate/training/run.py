@@ -21,8 +21,10 @@ from animate.training import folders, resume
 from animate.training.callbacks.checkpoints import Checkpoints
 from animate.training.callbacks.dashboards import Dashboards, closing
 from animate.training.callbacks.describe import Describe
+from animate.training.callbacks.ema import EMA
 from animate.training.callbacks.interruption import Interruption
 from animate.training.callbacks.out_of_memory import OutOfMemory
+from animate.training.callbacks.rescue import Rescue
 from animate.training.checkpoint_io import AtomicCheckpointIO
 from animate.training.ranks import Launcher
 from animate.training.redaction import without_secrets
@@ -52,7 +54,7 @@ def train(config: DictConfig) -> float | None:
     check(config)
     experiment_folder = Path(config.paths.outputs) / config.experiment_name
     there_before = folders.nearest_existing(experiment_folder)
-    resumed = resume.find(config.resume, experiment_folder)
+    resumed = resume.find(config.resume, experiment_folder, _sweep_job())
     if resumed is None:
         folder = folders.new_run_folder(experiment_folder, _sweep_job())
     else:
@@ -174,8 +176,9 @@ def _fit_and_test(config: DictConfig, folder: Path, resumed: resume.Resumed | No
     interruption, memory = Interruption(), OutOfMemory()
     told = without_secrets(OmegaConf.to_container(config, resolve=True))
     dashboards = Dashboards(told)
-    callbacks = [*_nodes(config.callbacks), Describe(config.architecture, module), dashboards]
-    trainer = build_trainer(config, [*callbacks, memory, interruption])
+    averages, others = _averages_first(_nodes(config.callbacks))
+    own = [Describe(config.architecture, module), dashboards, memory, interruption]
+    trainer = build_trainer(config, [*averages, Rescue(), *others, *own])
     if trainer.is_global_zero:
         with temporary_file(folder / "config.yaml") as temporary:
             OmegaConf.save(OmegaConf.create(told), temporary)
@@ -186,6 +189,14 @@ def _fit_and_test(config: DictConfig, folder: Path, resumed: resume.Resumed | No
         if config.test and not config.trainer.fast_dev_run:
             _test_best(trainer, module, data, folder)
     return best_score(trainer)
+
+
+def _averages_first(callbacks: Iterable[Any]) -> tuple[list[Any], list[Any]]:
+    """Part what changes weights at a step's end from all that may wait for other ranks there."""
+    parts: tuple[list[Any], list[Any]] = ([], [])
+    for callback in callbacks:
+        parts[0 if isinstance(callback, EMA) else 1].append(callback)
+    return parts
 
 
 def build_module(config: DictConfig) -> LightningModule:

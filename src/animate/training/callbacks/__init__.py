@@ -9,6 +9,7 @@ from animate.training.callbacks.learning_rate import LearningRate
 from animate.training.callbacks.memory import Memory
 from animate.training.callbacks.metrics import Metrics
 from animate.training.callbacks.nan_guard import NanGuard
+from animate.training.callbacks.rescue import Rescue
 from animate.training.callbacks.samples import Samples
 from animate.training.callbacks.throughput import Throughput
 
@@ -20,6 +21,7 @@ __all__ = [
     "Memory",
     "Metrics",
     "NanGuard",
+    "Rescue",
     "Samples",
     "Throughput",
 ]

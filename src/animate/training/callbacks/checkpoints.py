@@ -117,9 +117,29 @@ def settle_counters(loops: dict[str, Any], trainer: Trainer) -> None:
         for counts in (epoch["total"], epoch["current"]):
             counts["processed"] -= 1
     if trainer.validating:
-        validation = loops["epoch_loop.val_loop.batch_progress"]
-        validation["total"] = {"ready": 1, "started": 1, "processed": 0, "completed": 0}
-        validation["current"] = dict.fromkeys(validation["current"], 0)
+        _validation_has_begun(loops)
+
+
+def _validation_has_begun(loops: dict[str, Any]) -> None:
+    validation = loops["epoch_loop.val_loop.batch_progress"]
+    validation["total"] = {"ready": 1, "started": 1, "processed": 0, "completed": 0}
+    validation["current"] = dict.fromkeys(validation["current"], 0)
+
+
+def settle_last_batch(loops: dict[str, Any], trainer: Trainer) -> None:
+    """Make a state from the hook after an epoch's last batch one of what follows: validation, or the end."""
+    epoch_loop, fetcher = trainer.fit_loop.epoch_loop, trainer.fit_loop._data_fetcher
+    if not trainer.is_last_batch or trainer.validating or fetcher is None:
+        return
+    batch = loops["epoch_loop.batch_progress"]
+    for counts in (batch["total"], batch["current"]):
+        counts["completed"] = counts["ready"]
+    if epoch_loop._should_check_val_fx(fetcher):
+        _validation_has_begun(loops)
+        return
+    for counts in (loops["epoch_progress"]["total"], loops["epoch_progress"]["current"]):
+        counts["processed"] += 1
+    loops["epoch_loop.state_dict"]["_batches_that_stepped"] += 1
 
 
 def begin_next_epoch(loops: dict[str, Any]) -> None:
