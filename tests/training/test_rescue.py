@@ -74,9 +74,8 @@ def test_resumes_to_the_bit_from_what_a_survivor_wrote(tmp_path, place, accumula
         return
     whole = train(tmp_path / "whole", **settings)
     rescue = OneOfTwo()
-    death = DeathAt(
-        rescue, at[0], at[1], at[2] * accumulation + (accumulation - 1) * (not at[0].startswith("valid"))
-    )
+    last_part = 0 if at[0].startswith("valid") else accumulation - 1
+    death = DeathAt(rescue, at[0], at[1], at[2] * accumulation + last_part)
     before = train(tmp_path / "run" / "checkpoints", extra=[rescue, death], **settings)
     assert death.said
     after = train(tmp_path / "run" / "checkpoints", resume=True, **settings)

@@ -10,6 +10,7 @@ import pytest
 import wandb
 import yaml
 from hydra import compose, initialize_config_dir
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from wandb.sdk.launch.sweeps.utils import create_sweep_command, create_sweep_command_args
 from wandb_log import WandbLog
 
@@ -113,7 +114,8 @@ def test_a_sweep_of_the_config_group_names_settings_that_exist(name) -> None:
         params = config.hydra.sweeper.params
         assert params
         for setting, values in params.items():
-            first = str(values).split(",")[0]
+            parsed = OverridesParser.create().parse_override(f"{setting}={values}")
+            first = parsed.value().start if parsed.is_interval_sweep() else next(parsed.sweep_iterator())
             compose("train", overrides=[f"{setting}={first}"])  # raises where there is no such setting
 
 

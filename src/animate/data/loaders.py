@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import atexit
 import multiprocessing
 import signal
 import threading
 from contextlib import contextmanager
 from functools import cache, partial
-from multiprocessing import forkserver, resource_tracker
+from multiprocessing import forkserver, resource_tracker, util
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 from typing import TYPE_CHECKING
 
@@ -134,7 +133,9 @@ def worker_context() -> multiprocessing.context.BaseContext:
     A copy could not use its threads and its CUDA context. A fork server imports the readers once and each
     worker is forked from it, which takes milliseconds. It is started here, deaf to what ends the run.
     """
-    atexit.register(_kill_workers)
+    util.Finalize(None, _kill_workers, exitpriority=100)  # unlike atexit also in a process of joblib
+    if multiprocessing.get_start_method(allow_none=True) == "loky":  # in a process of joblib
+        multiprocessing.set_start_method("spawn", force=True)  # each worker is told of it, and knows no loky
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
     context = _Context()

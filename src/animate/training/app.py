@@ -7,7 +7,6 @@ import os
 import signal
 import sys
 import threading
-import time
 import warnings
 from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -17,12 +16,13 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from pytorch_lightning.callbacks.progress.tqdm_progress import Tqdm
 
+from animate.errors import UserError
 from animate.training.complaints import explain
 from animate.training.conf import conf_folder
 from animate.training.folders import global_rank
 from animate.training.ranks import ending, let_the_first_rank_speak
 from animate.training.redaction import without_secrets
-from animate.training.sweeps import Results
+from animate.training.sweeps import Results, Sweep, noted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -64,26 +64,33 @@ def launch(task: Task, config_name: str, overrides: Sequence[str] | None = None)
     except KeyboardInterrupt:
         raise SystemExit(128 + signal.SIGINT) from None
     except Exception as error:
-        line = None if error in job.told else explain(error, config_name)
-        if line is None and error not in job.told:
-            raise
-        if line is not None:
+        if not isinstance(error, ToldError) and not _without_a_trial(error):
+            line = explain(error, config_name)
+            if line is None:
+                raise
             _print_error(line)
         raise SystemExit(USER_ERROR) from None
     finally:
         sys.argv = command_line
         signal.signal(signal.SIGTERM, handler)
         threading.excepthook = thread_hook
-    if job.told:
+    if job.told or (Sweep.folder and Results.of(Sweep.folder).failed):
         raise SystemExit(USER_ERROR)
 
 
 def _run(job: _Job, config_name: str) -> None:
     """Hand over to Hydra; a sweep's results are told also when a job of it failed or was interrupted."""
+    Sweep.folder = None
     try:
         hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name=config_name)(job)()
     finally:
-        job.results.report()
+        if Sweep.folder and (results := Results.of(Sweep.folder)).outcomes:
+            results.report(Sweep.folder)
+
+
+def _without_a_trial(error: Exception) -> bool:
+    """Whether Optuna complains that it knows no best trial: all jobs have failed, and each has said why."""
+    return isinstance(error, ValueError) and str(error).startswith("No trials are completed")
 
 
 def _print_error(line: str) -> None:
@@ -91,15 +98,18 @@ def _print_error(line: str) -> None:
         print(f"animate: error: {without_secrets(line)}", file=sys.stderr, flush=True)
 
 
+class ToldError(UserError):
+    """A job of a sweep has failed and said why, maybe in another process; nobody has to say it again."""
+
+
 class _Job:
-    """What Hydra runs: remembers the user's errors that it has told, to tell none twice, and all results."""
+    """What Hydra runs, maybe in another process; remembers the user's errors that it has told."""
 
     def __init__(self, task: Task, command_line: list[str], config_name: str) -> None:
         self.task = task
         self.command_line = command_line
         self.config_name = config_name
-        self.told: list[Exception] = []
-        self.results = Results()
+        self.told: list[str] = []
 
     def __call__(self, config: DictConfig) -> float | None:
         if global_rank() > 0:  # what the first rank says too; warnings may be of this one's own clips
@@ -108,12 +118,10 @@ class _Job:
         sys.argv = self.command_line
         if HydraConfig.get().mode != RunMode.MULTIRUN:
             return self._try(config, sweep=False)
-        begun, score, done = time.monotonic(), None, False
-        try:
+        _quieten_lightning()
+        with noted(config) as done:
             score = self._try(config, sweep=True)
-            done = True
-        finally:
-            self.results.add(config, score, done, time.monotonic() - begun)
+            done(score)
         return score
 
     def _try(self, config: DictConfig, sweep: bool) -> float | None:
@@ -133,10 +141,10 @@ class _Job:
                     log.exception("this job of the sweep failed; the others go on")
                 raise
             _print_error(line)
-            self.told.append(error)
             code = USER_ERROR
             if sweep:
-                raise  # the launcher notes the failure and starts the next job
+                raise ToldError(line) from None  # the launcher notes it and starts the next job
+            self.told.append(line)
             return None
         finally:
             ending.goodbye(code if isinstance(code, int) else 1)

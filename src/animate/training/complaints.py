@@ -92,6 +92,8 @@ def _nearest(word: str, known: list[str]) -> str:
 def _missing_option(error: MissingConfigException) -> str:
     name = str(error.missing_cfg_file)
     group, _, option = name.rpartition("/")
+    if group in ("hydra/sweeper", "hydra/launcher") and option.startswith(("optuna", "joblib", "submitit")):
+        return f"{group}={option} needs the extra sweeps: pip install 'animate[sweeps]'"
     # `base` is what the files of a group share, nothing to choose.
     known = [str(known) for known in error.options or [] if known != "base"]
     if not known:

@@ -1,13 +1,22 @@
-"""The results of a sweep as one table: printed and saved when the sweep ends, however it ends."""
+"""The results of a sweep as one table: printed and saved when the sweep ends, however it ends.
+
+Each job leaves its own in a file, wherever a launcher runs it: in this process, in another, on a machine
+with the same disk.
+"""
 
 from __future__ import annotations
 
 import csv
-from dataclasses import dataclass, field
+import json
+import os
+import time
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from hydra.core.hydra_config import HydraConfig
+from hydra.experimental.callback import Callback
 from omegaconf import OmegaConf
 from rich.console import Console
 from rich.table import Table
@@ -15,9 +24,12 @@ from rich.table import Table
 from animate.training.redaction import without_secrets
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
     from omegaconf import DictConfig
 
 FILE = "results.csv"
+JOBS = "jobs"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +39,8 @@ class Outcome:
     job: int
     settings: dict[str, str]
     """Its overrides, as they were written."""
+    measure: str
+    """What the score is."""
     score: float | None
     """What the sweeper sees; None when the job failed, or measured nothing."""
     done: bool
@@ -34,30 +48,81 @@ class Outcome:
     run_folder: str
 
 
-@dataclass(slots=True)
-class Results:
-    """Gathers the outcomes of the jobs that run in this process, as Hydra's own launcher runs them."""
+class Sweep(Callback):
+    """Hydra's callback that learns where the sweep of this process leaves its results."""
 
-    outcomes: list[Outcome] = field(default_factory=list)
-    folder: Path | None = None
-    measure: str = "score"
+    folder: ClassVar[Path | None] = None
 
-    def add(self, config: DictConfig, score: float | None, done: bool, seconds: float) -> None:
-        """Note what became of the running job."""
-        hydra = HydraConfig.get()
-        self.folder = Path(hydra.sweep.dir)
-        self.measure = str(OmegaConf.select(config, "callbacks.checkpoints.monitor", default="score"))
-        _hide_secrets(self.folder / "multirun.yaml")
-        settings = without_secrets(
-            dict(override.split("=", 1) for override in hydra.overrides.task if "=" in override)
-        )
+    def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
+        """Remember the folder; jobs may run in other processes, on other machines."""
+        Sweep.folder = Path(config.hydra.sweep.dir).absolute()
+
+
+@contextmanager
+def noted(config: DictConfig) -> Iterator[Callable[[float | None], None]]:
+    """Note in the sweep's folder what becomes of the running job; at its end, however it comes.
+
+    Yields:
+        To be called with the job's score: it is done then, and has failed where that is never called.
+
+    """
+    hydra = HydraConfig.get()
+    folder, job = Path(hydra.sweep.dir), int(hydra.job.num)
+    _hide_secrets(folder / "multirun.yaml")
+    settings = without_secrets(
+        dict(override.split("=", 1) for override in hydra.overrides.task if "=" in override)
+    )
+    measure = str(OmegaConf.select(config, "callbacks.checkpoints.monitor", default="score"))
+    begun, scores = time.monotonic(), list[float | None]()
+
+    def note() -> None:
         run_folder = str(config.get("run_folder") or "")
-        self.outcomes.append(Outcome(int(hydra.job.num), settings, score, done, seconds, run_folder))
+        score, seconds = scores[0] if scores else None, time.monotonic() - begun
+        _write(folder, Outcome(job, settings, measure, score, bool(scores), seconds, run_folder))
 
-    def report(self) -> None:
-        """Print the table and write it to ``results.csv`` in the sweep's folder; nothing without a sweep."""
-        if self.folder is None:
-            return
+    note()  # as failed, for the case that it is killed
+    try:
+        yield scores.append
+    finally:
+        note()
+
+
+def _write(folder: Path, outcome: Outcome) -> None:
+    (folder / JOBS).mkdir(parents=True, exist_ok=True)
+    path = folder / JOBS / f"{outcome.job}.json"
+    written = path.with_suffix(f".{os.getpid()}")
+    written.write_text(json.dumps(asdict(outcome)))
+    written.replace(path)
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """The outcomes of the jobs of a sweep."""
+
+    outcomes: Sequence[Outcome]
+
+    @classmethod
+    def of(cls, folder: Path) -> Results:
+        """Read what jobs have noted in a sweep's folder."""
+        paths = sorted((folder / JOBS).glob("*.json"), key=lambda path: int(path.stem))
+        return cls([Outcome(**json.loads(path.read_text())) for path in paths])
+
+    @property
+    def varied(self) -> list[str]:
+        """The settings that differ between jobs."""
+        return [
+            name
+            for name in dict.fromkeys(name for outcome in self.outcomes for name in outcome.settings)
+            if len({outcome.settings.get(name) for outcome in self.outcomes}) > 1
+        ]
+
+    @property
+    def failed(self) -> bool:
+        """Whether any job has not come to its end."""
+        return any(not outcome.done for outcome in self.outcomes)
+
+    def report(self, folder: Path) -> None:
+        """Print the table and the best job, and write the table to ``results.csv`` in the sweep's folder."""
         header, *rows = self.table()
         shown = Table(title="results of the sweep, the best first")
         for name in header:
@@ -65,20 +130,20 @@ class Results:
         for *cells, run_folder in rows:
             shown.add_row(*cells, _from_here(run_folder))
         Console().print(shown)
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with (self.folder / FILE).open("w", newline="") as file:
+        with (folder / FILE).open("w", newline="") as file:
             csv.writer(file).writerows([header, *rows])
-        print(f"written to {self.folder / FILE}")
+        best = min(self.outcomes, key=_rank)
+        if best.score is not None:
+            settings = " ".join(f"{name}={best.settings.get(name, '')}" for name in self.varied)
+            print(f"the best: {settings or 'the only one'}: {best.measure} {best.score:.6g}")
+            print(f"its whole configuration: {_from_here(best.run_folder)}/config.yaml")
+        print(f"written to {folder / FILE}")
 
     def table(self) -> list[list[str]]:
         """Return header and rows: the settings that differ between jobs, the score (the lowest first)."""
-        varied = [
-            name
-            for name in dict.fromkeys(name for outcome in self.outcomes for name in outcome.settings)
-            if len({outcome.settings.get(name) for outcome in self.outcomes}) > 1
-        ]
+        varied = self.varied
         ordered = sorted(self.outcomes, key=_rank)
-        header = ["job", *varied, self.measure, "seconds", "run"]
+        header = ["job", *varied, ordered[0].measure, "seconds", "run"]
         return [header, *(self._row(outcome, varied) for outcome in ordered)]
 
     def _row(self, outcome: Outcome, varied: list[str]) -> list[str]:

@@ -10,7 +10,7 @@ import os
 from contextlib import nullcontext, suppress
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import torch
 from pytorch_lightning import Callback
@@ -23,11 +23,14 @@ from animate.training.callbacks.checkpoints import Checkpoints, settle_counters,
 from animate.training.ranks import ending
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from contextlib import AbstractContextManager
 
     from pytorch_lightning import LightningModule, Trainer
     from torch import Tensor
     from torch.optim import Optimizer
+
+    from animate.training.lifeline import Address
 
 _PATIENCE = 10.0  # seconds that an optimiser step may take
 
@@ -68,13 +71,8 @@ class Rescue(Callback):
         environment = trainer.strategy.cluster_environment  # type: ignore[attr-defined]  # of parallel ones
         host = lifeline.reachable_host(environment.main_address, trainer.num_nodes)
         ending.rescue = self.rescue
-        ending.lifeline = lifeline.connect(
-            trainer.global_rank,
-            trainer.world_size,
-            host,
-            trainer.strategy.broadcast,
-            ending,  # type: ignore[arg-type]
-        )
+        agree = cast("Callable[[Address | None], Address]", trainer.strategy.broadcast)
+        ending.lifeline = lifeline.connect(trainer.global_rank, trainer.world_size, host, agree, ending)
 
     @override
     def on_before_optimizer_step(
