@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import signal
+from pathlib import Path
 
 from animate.data.module import VideoDataModule
 from animate.errors import UserError
@@ -21,10 +22,17 @@ def defect() -> None:
 
 
 def killed() -> None:
+    if "DEATH" in os.environ:
+        Path(os.environ["DEATH"]).touch()
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-ACCIDENTS = {accident.__name__: accident for accident in (user_error, defect, killed)}
+def warned() -> None:
+    """SLURM tells all tasks that their time is over soon."""
+    os.kill(os.getpid(), signal.SIGUSR1)
+
+
+ACCIDENTS = {accident.__name__: accident for accident in (user_error, defect, killed, warned)}
 
 
 def have(hook: str, name: str, ranks: str, call: str = "1") -> None:
@@ -33,7 +41,7 @@ def have(hook: str, name: str, ranks: str, call: str = "1") -> None:
     calls = itertools.count(1)
 
     def harmed(self, *args, **kwargs):
-        if next(calls) >= int(call) and str(local_rank()) in ranks:
+        if next(calls) == int(call) and str(local_rank()) in ranks:
             ACCIDENTS[name]()
         return unharmed(self, *args, **kwargs)
 

@@ -49,14 +49,6 @@ def test_a_users_error_in_any_rank_is_one_line(accident) -> None:
 
 
 @pytest.mark.slow
-def test_a_rank_that_was_killed_is_told_of() -> None:
-    done = ended("on_before_batch_transfer killed 1")
-    told = "animate: error: the process of rank 1 was ended by signal 9; all others end too"
-    assert complaints(done) == [told], done.stderr
-    assert done.returncode == 128 + 9
-
-
-@pytest.mark.slow
 def test_a_defect_in_a_rank_shows_its_traceback_once() -> None:
     done = ended("on_before_batch_transfer defect 1")
     assert done.stderr.count("Traceback") == 1, done.stderr

@@ -11,15 +11,18 @@ import wandb
 import yaml
 from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import MissingConfigException
 from wandb.sdk.launch.sweeps.utils import create_sweep_command, create_sweep_command_args
 from wandb_log import WandbLog
 
 from animate.errors import UserError
 from animate.training import app, main
+from animate.training.complaints import explain
 from animate.training.conf import conf_folder
 from cli import ROOT, TINY, runs
 
 pytestmark = pytest.mark.usefixtures("workplace")
+SAMPLER = "hydra.sweeper.sampler.seed=3"
 
 
 def results() -> list[dict[str, str]]:
@@ -78,6 +81,62 @@ def test_a_failed_job_stands_in_the_table(capfd) -> None:
         app.launch(task, "train", ["-m", "seed=1,2"])
     assert stopped.value.code == 2
     assert [(row["seed"], row["val/l1"]) for row in results()] == [("2", "2"), ("1", "failed")]
+
+
+def test_optuna_chooses_and_a_failed_trial_does_not_end_its_sweep(capfd) -> None:
+    def task(config) -> float:
+        if config.seed == 2:
+            raise UserError("seed 2 does not work")
+        return abs(config.model.optimizer.generator.lr - 2e-4)
+
+    with pytest.raises(SystemExit) as stopped:
+        app.launch(task, "train", ["-m", "sweep=optuna", "hydra.sweeper.n_trials=8", SAMPLER])
+    assert stopped.value.code == 2
+    assert len(results()) == 8
+    *done, failed = results()
+    assert (failed["seed"], failed["val/l1"]) == ("2", "failed")
+    best = min(abs(float(row["model.optimizer.generator.lr"]) - 2e-4) for row in done if row["seed"] != "2")
+    assert float(done[0]["val/l1"]) == pytest.approx(best, rel=1e-4)
+    said = capfd.readouterr()
+    assert f"the best: model.optimizer.generator.lr={done[0]['model.optimizer.generator.lr']}" in said.out
+    failures = [row for row in results() if row["val/l1"] == "failed"]
+    assert said.err.count("animate: error: seed 2 does not work") == len(failures)
+
+
+def test_a_sweep_of_optuna_without_a_single_result_is_no_defect(capfd) -> None:
+    def task(config) -> float:
+        raise UserError("nothing works")
+
+    with pytest.raises(SystemExit) as stopped:
+        app.launch(task, "train", ["-m", "sweep=optuna", "hydra.sweeper.n_trials=2"])
+    assert stopped.value.code == 2
+    assert [row["val/l1"] for row in results()] == ["failed"] * 2
+    said = capfd.readouterr()
+    assert "No trials are completed" not in said.err, "Optuna's own complaint"
+    assert "the best" not in said.out
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("launcher", ["joblib", "submitit_local"])
+def test_jobs_in_other_processes_stand_in_the_table_of_the_first(launcher, capfd) -> None:
+    tiny = [setting for setting in TINY if not setting.startswith(("data.batch_size", "data.num_workers"))]
+    varied = ["seed=1,2", "data.batch_size=2,0", "data.num_workers=1"]
+    with pytest.raises(SystemExit) as stopped:
+        main(["-m", *tiny, *varied, f"hydra/launcher={launcher}"])
+    assert stopped.value.code == 2
+    found = [(row["seed"], row["data.batch_size"], row["val/l1"] != "failed") for row in results()]
+    assert sorted(found[:2]) == [("1", "2", True), ("2", "2", True)]
+    assert found[2:] == [("1", "0", False), ("2", "0", False)]
+    said = capfd.readouterr().out
+    assert f"the best: seed={found[0][0]} data.batch_size=2: val/l1 " in said
+    assert (Path(results()[0]["run"]) / "checkpoints" / "best.ckpt").is_file()
+
+
+def test_a_plugin_that_is_not_installed_is_named(capfd, monkeypatch) -> None:
+    error = MissingConfigException("Could not load", missing_cfg_file="hydra/launcher/joblib", options=[])
+    assert explain(error, "train") == (
+        "hydra/launcher=joblib needs the extra sweeps: pip install 'animate[sweeps]'"
+    )
 
 
 def test_an_interrupted_sweep_tells_what_it_has() -> None:

@@ -162,9 +162,19 @@ def frozen(module: nn.Module) -> Iterator[None]:
 def logged_sum(module: pl.LightningModule, terms: Mapping[str, Tensor], size: int) -> Tensor:
     """Sum the terms of an objective, and log each as ``train/<name>`` and the sum as ``train/loss``.
 
-    ``size`` is the number of samples, over which an epoch's mean is weighted.
+    ``size`` is the number of samples, over which an epoch's mean is weighted. Of several processes the mean
+    is logged, at those steps that reach a logger; between them a progress bar shows the first one's.
     """
     loss = torch.stack(list(terms.values())).sum()
-    module.log_dict({f"train/{name}": term.detach() for name, term in terms.items()}, batch_size=size)
-    module.log("train/loss", loss.detach(), prog_bar=True, batch_size=size)
+    values = _over_ranks(module, torch.stack([*terms.values(), loss]).detach())
+    module.log_dict({f"train/{name}": v for name, v in zip(terms, values, strict=False)}, batch_size=size)
+    module.log("train/loss", values[-1], prog_bar=True, batch_size=size)
     return loss
+
+
+def _over_ranks(module: pl.LightningModule, values: Tensor) -> Tensor:
+    trainer = module._trainer
+    if trainer is None or trainer.world_size == 1 or not trainer._logger_connector.should_update_logs:
+        return values
+    mean: Tensor = trainer.strategy.reduce(values.clone(), reduce_op="mean")
+    return mean

@@ -52,6 +52,11 @@ class Ending:
         self.code = 0
         self._noticed, self._settled, self._once = Event(), Event(), Lock()
 
+    @property
+    def begun(self) -> bool:
+        """Whether another rank has failed, so that none can be asked anything any more."""
+        return self._noticed.is_set()
+
     def lost(self, rank: int) -> None:
         """Another rank has died: save, tell of it, and end."""
         if not self._begin():
@@ -59,10 +64,16 @@ class Ending:
         signal.alarm(_DEADLINE)  # the kernel's: works also where all threads are stuck
         how, self.code = self._how(rank)
         first = folders.global_rank() == 0
-        if (first or rank == 0) and (saved := self.rescue(first)) is not None:
+        if (first or rank == 0) and (saved := self._saved(first)) is not None:
             line = f"{how}; all other ranks end too; {saved}"
             print(f"animate: error: {line}", file=sys.stderr, flush=True)
         self._end()
+
+    def _saved(self, first: bool) -> str | None:
+        try:
+            return self.rescue(first)
+        except Exception as error:  # whatever it is, the other ranks must end
+            return f"nothing could be saved ({type(error).__name__}: {error})"
 
     def left(self, code: int) -> None:
         """Another rank has ended with an exit code; if it failed, it has told why."""

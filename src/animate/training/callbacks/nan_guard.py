@@ -12,6 +12,7 @@ from typing_extensions import override
 from animate.errors import UserError
 from animate.training.callbacks.checkpoints import Checkpoints
 from animate.training.folders import LAST
+from animate.training.ranks import ending
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -98,7 +99,7 @@ class NanGuard(Callback):
         self._look(trainer)
         finite = {name: weight.isfinite().all() for name, weight in pl_module.named_parameters()}
         bad = bool(finite) and not bool(torch.stack(list(finite.values())).all())
-        if trainer.strategy.reduce_boolean_decision(bad, all=False):
+        if _anywhere(bad, trainer):
             names = [name for name, value in finite.items() if not value]
             more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
             self._stop(trainer, f"weights are not finite ({', '.join(names[:_NAMED])}{more})", bad)
@@ -108,7 +109,7 @@ class NanGuard(Callback):
             return
         self._looked = True
         bad = not bool(self._last.loss.isfinite().all())
-        if trainer.strategy.reduce_boolean_decision(bad, all=False):
+        if _anywhere(bad, trainer):
             what = ", ".join(self._last.broken()) if bad else "on another device"
             self._stop(trainer, f"the loss is not finite ({what})", bad)
 
@@ -133,8 +134,13 @@ def _before(trainer: Trainer) -> str:
     return "".join(f"; {path} is from before" for path in kept if path.is_file())
 
 
+def _anywhere(bad: bool, trainer: Trainer) -> bool:
+    """Whether it is so on any rank; when one has died, nobody can be asked any more."""
+    return bad if ending.begun else bool(trainer.strategy.reduce_boolean_decision(bad, all=False))
+
+
 def _gathered(clips: list[str], trainer: Trainer) -> list[str]:
-    if trainer.world_size == 1:
+    if trainer.world_size == 1 or ending.begun:
         return clips
     everywhere: list[list[str]] = [[] for _ in range(trainer.world_size)]
     dist.all_gather_object(everywhere, clips)
