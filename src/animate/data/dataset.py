@@ -12,12 +12,13 @@ import os
 import signal
 import threading
 from itertools import chain
-from typing import TYPE_CHECKING, NamedTuple, TypedDict
+from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
 
 import numpy as np
 import torch
 from torch.utils.data import Dataset
 
+from animate.data.clip_table import ClipTable
 from animate.data.clips import ClipCache
 from animate.data.index import printable
 from animate.errors import UserError
@@ -115,6 +116,12 @@ class ClipDataset(Dataset[Item]):
         self.size = size
         self.attempts = attempts
         self._cache = ClipCache()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Pack the clips on the way to the first worker; the others get the same."""
+        if not isinstance(self.subjects, ClipTable):
+            self.subjects = ClipTable(self.subjects)
+        return self.__dict__
 
     def __len__(self) -> int:
         return len(self.subjects)

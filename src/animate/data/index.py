@@ -9,13 +9,14 @@ import os
 import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol, TypeVar
 
 from rich.console import Console
 from rich.progress import track
 
 from animate.data.clips import ContainerSource
+from animate.data.collection import without_collection
 from animate.data.index_cache import IndexCache
 from animate.data.layouts import Facts, Found, NotAStripError, Strip, search
 from animate.data.stamp import stamp
@@ -83,6 +84,7 @@ class FolderIndex:
 
     """
 
+    @without_collection()
     def __init__(
         self,
         root: str | Path,
@@ -158,10 +160,10 @@ class FolderIndex:
                 self._unknown.append(f"{self._name(found)}: no video, strip or folder of frames")
 
     def _name(self, path: Path) -> str:
-        return path.relative_to(self.root).as_posix()
+        return _below(path, self.root)
 
     def _clip(self, split: Split, found: Found, facts: Facts) -> Clip:
-        name = found.path.relative_to(self._folders[split]).as_posix()
+        name = _below(found.path, self._folders[split])
         subject = subject_of(name) if self._id_sampling else name
         source = found.layout.source(facts)
         return Clip(name, subject, found.path, facts.num_frames, facts.exact, facts.fps, facts.size, source)
@@ -178,13 +180,18 @@ def subject_of(name: str) -> str:
     clip lies in one (``id10001/clip.mp4``); ``id`` and the digits that the name begins with
     (``id10001_3.mp4``); else the clip stands for itself.
     """
-    path = PurePosixPath(name)
-    if "#" in path.name:
-        return path.name.split("#")[0]
-    if len(path.parts) > 1:
-        return path.parts[0]
+    *folders, last = name.split("/")
+    if "#" in last:
+        return last.split("#")[0]
+    if folders:
+        return folders[0]
     person = _PERSON.match(name)
     return person.group() if person else name
+
+
+def _below(path: Path, folder: Path) -> str:
+    """Name what was found in ``folder``; several times faster than ``relative_to``, which has to search."""
+    return "/".join(path.parts[len(folder.parts) :])
 
 
 def corrected(clip: Clip, num_frames: int, learner: Learner) -> Clip:
@@ -230,7 +237,11 @@ class Learner:
         self.cache.put(self.key(path), stamp(path), facts)
 
     def _known(self, path: Path) -> Facts | None:
-        return self.cache.get(self.key(path), stamp(path)) if path.exists() else None
+        try:
+            at = stamp(path)
+        except OSError:
+            return None
+        return self.cache.get(self.key(path), at)
 
     def _has_frames(self, path: Path, facts: Facts) -> bool:
         if facts.num_frames < 1:

@@ -11,7 +11,6 @@ import hashlib
 import json
 import logging
 import os
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +22,7 @@ from animate.video.atomic import discard, sweep, temporary_name
 if TYPE_CHECKING:
     from animate.data.stamp import Stamp
 
-FORMAT = 1
+FORMAT = 2
 CACHE_NAME = ".animate-index.json"
 _log = logging.getLogger(__name__)
 
@@ -61,7 +60,7 @@ class IndexCache:
         """Write what was got or put since the start, if that is new; the rest has gone from the disk."""
         if self._new == self._old:
             return
-        entries = {name: [*at, asdict(facts)] for name, (at, facts) in sorted(self._new.items())}
+        entries = {name: [*at, *facts] for name, (at, facts) in sorted(self._new.items())}
         body = json.dumps(entries)
         text = json.dumps({**self._header, "digest": _digest(body.encode())}) + "\n" + body + "\n"
         for place in self._places:
@@ -88,14 +87,13 @@ class IndexCache:
         if json.loads(head) != {**self._header, "digest": _digest(body.encode())}:
             raise ValueError("it is damaged, or was written for other settings")
         return {
-            name: ((size, time), _facts(values)) for name, (size, time, values) in json.loads(body).items()
+            name: ((size, time), _facts(*values)) for name, (size, time, *values) in json.loads(body).items()
         }
 
 
-def _facts(values: dict[str, Any]) -> Facts:
-    height, width = values["size"]
-    video = PackedInfo(**values["video"]) if values["video"] else None
-    return Facts(**{**values, "size": (height, width), "video": video})
+def _facts(num_frames: int, exact: bool, fps: float, size: list[int], video: list[Any] | None) -> Facts:
+    height, width = size
+    return Facts(num_frames, exact, fps, (height, width), PackedInfo(*video) if video else None)
 
 
 def _is_writable(folder: Path) -> bool:

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from animate.data.clips import ClipSource, ContainerSource, FrameFolderSource, StripSource
 from animate.data.frame_files import is_hidden, is_picture, list_frames, natural_key, upright_size
@@ -21,15 +22,13 @@ from animate.video.probe import probe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from pathlib import Path
 
 VIDEO_SUFFIXES = frozenset({".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".gif"})
 PICTURE_FPS = 25.0
 """Pictures have no frame rate; this one is assumed wherever a clip made of them is played or written."""
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(NamedTuple):
     """What the index keeps of a clip; ``video`` is None for clips made of pictures."""
 
     num_frames: int
@@ -115,8 +114,10 @@ class Found:
 
 def layout_of(path: Path, strip: Strip) -> Layout | None:
     """Tell the layout of one file or frame folder, by its name; None when it is of no known kind."""
-    if path.is_dir():
-        return FrameFolder()
+    return FrameFolder() if path.is_dir() else _layout_of_file(path, strip)
+
+
+def _layout_of_file(path: Path, strip: Strip) -> Layout | None:
     if path.suffix.lower() in VIDEO_SUFFIXES:
         return Container()
     return strip if is_picture(path.name) else None
@@ -136,23 +137,31 @@ def _search(folder: Path, strip: Strip, enclosing: Sequence[str]) -> Iterator[Fo
     real = os.path.realpath(folder)
     if real in enclosing:
         return
-    paths = _list(folder)
-    has_videos = any(p.suffix.lower() in VIDEO_SUFFIXES for p in paths)
-    if enclosing and not has_videos and any(is_picture(p.name) for p in paths):
+    entries = _list(folder)
+    if enclosing and _is_frame_folder([entry.name for entry in entries]):
         yield Found(folder, FrameFolder())
         return
-    for path in paths:
-        if path.is_dir():
+    for entry in entries:
+        path = Path(entry)
+        if entry.is_dir():
             yield from _search(path, strip, (*enclosing, real))
             continue
-        layout = layout_of(path, strip)
+        layout = _layout_of_file(path, strip)
         is_thumbnail = bool(enclosing) and isinstance(layout, Strip)
         yield path if layout is None or is_thumbnail else Found(path, layout)
 
 
-def _list(folder: Path) -> list[Path]:
+def _is_frame_folder(names: Sequence[str]) -> bool:
+    if any(Path(name).suffix.lower() in VIDEO_SUFFIXES for name in names):
+        return False
+    return any(map(is_picture, names))
+
+
+def _list(folder: Path) -> list[os.DirEntry[str]]:
+    """List what is not hidden. An entry knows from the listing whether it is a folder."""
     try:
-        found = (p for p in folder.iterdir() if not is_hidden(p.name) and not p.name.endswith(SUFFIX))
-        return sorted(found, key=lambda path: natural_key(path.name))
+        with os.scandir(folder) as entries:
+            found = [e for e in entries if not is_hidden(e.name) and not e.name.endswith(SUFFIX)]
+        return sorted(found, key=lambda entry: natural_key(entry.name))
     except OSError as error:
         raise UserError(f"{folder}: cannot be listed: {error.strerror}; check its permissions") from error

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from animate.data.clips import ExcerptSource
+from animate.data.collection import without_collection
 from animate.data.index import SPLITS, Clip, Learner, Split, checked_strip_size, corrected, refuse_too_many
 from animate.data.index_cache import CACHE_NAME, IndexCache
 from animate.data.layouts import Facts, Found, Layout, Strip, layout_of
@@ -62,6 +63,7 @@ class ManifestIndex:
 
     """
 
+    @without_collection()
     def __init__(
         self,
         path: str | Path,

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import base64
 import zlib
-from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -24,8 +23,7 @@ if TYPE_CHECKING:
 _NANOSECONDS = 1e9
 
 
-@dataclass(frozen=True, slots=True)
-class PackedInfo:
+class PackedInfo(NamedTuple):
     """``VideoInfo`` without its path; ``times`` in nanoseconds, finer than the clock of any container."""
 
     width: int
@@ -77,7 +75,7 @@ class PackedInfo:
 
     def corrected(self, num_frames: int) -> PackedInfo:
         """Take the number of frames that decoding has shown; never more than were demuxed."""
-        return replace(self, num_frames=min(num_frames, self.num_frames), exact=True)
+        return self._replace(num_frames=min(num_frames, self.num_frames), exact=True)
 
 
 def _deflate(values: NDArray[np.int64]) -> str:
