@@ -8,9 +8,13 @@ from animate.data.collection import without_collection
 
 
 def test_the_collector_pauses_and_comes_back():
-    with pytest.raises(KeyError), without_collection():
-        assert not gc.isenabled()
-        raise KeyError
+    def fail():
+        with without_collection():
+            assert not gc.isenabled()
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        fail()
     assert gc.isenabled()
 
 
