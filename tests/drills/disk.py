@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from jobs import Job
 
 ENOUGH = "enough"
+_FOR_THE_LOG = 1 << 15  # bytes: a limit on the size of files holds for it too
 SHARES = (0.0, 0.3, 0.6, 0.9)
 
 
@@ -54,7 +55,7 @@ def drill(job: Job, folder: Path, shares: tuple[float, ...] = SHARES, tmpfs: boo
     report = Report(job.name)
     for number, share in enumerate(shares):
         results = folder / f"full_{number}"
-        room = int(share * (sum(sizes) if tmpfs else max(sizes)))
+        room = int(share * sum(sizes)) if tmpfs else max(int(share * max(sizes)), _FOR_THE_LOG)
         report.told[share] = "see below"
         try:
             with _disk(results, room if tmpfs else None):
