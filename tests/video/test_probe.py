@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tracemalloc
 from fractions import Fraction
 
 import av
@@ -13,6 +14,7 @@ from PIL import Image
 from video_files import coded, gop, numbered, remux, write_video
 
 from animate.errors import UserError
+from animate.video.decode import stream
 from animate.video.probe import probe
 
 
@@ -68,6 +70,28 @@ def test_variable_frame_rate(tmp_path):
     np.testing.assert_allclose(info.times, [float(t) for t in times], atol=1e-4)
     assert 1.0 <= info.duration <= 1.51
     assert float(info.fps) == pytest.approx(7 / info.duration, rel=0.1)
+
+
+def test_few_frames_over_ten_hours(tmp_path):
+    """At the nearest rate with a denominator up to 1001 it would be none."""
+    times = [Fraction(18_000 * n) for n in range(3)]
+    path = write_video(tmp_path / "a.mkv", numbered(3), times=times)
+    info = probe(path)
+    assert info.times.tolist() == [0, 18_000, 36_000]
+    assert float(info.fps) == pytest.approx(3 / info.duration, rel=1e-3)
+    assert [frame.time for frame in stream(path)] == times
+
+
+def test_memory_of_a_long_video_is_some_bytes_a_packet(tmp_path):
+    path = write_video(tmp_path / "a.mp4", [np.zeros((16, 16, 3), np.uint8)] * 5_000, codec="mpeg4")
+    probe(path)  # what is allocated once only
+    tracemalloc.start()
+    try:
+        probe(path)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 5_000 * 100
 
 
 @pytest.mark.parametrize("shift", [2, -1])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 # Each frame of these is drawn over the one before, whatever their packets are marked as.
 _NOT_SEEKABLE = frozenset({"gif", "apng"})
 _DEFAULT_FPS = Fraction(25)
+_UNKNOWN = np.iinfo(np.int64).min  # FFmpeg's own mark for a time stamp that is not there
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +57,12 @@ class VideoInfo:
 
 
 class _Packets(NamedTuple):
-    """The packets of a video stream that are shown, in stored order."""
+    """The packets of a video stream that are shown, in stored order; 17 bytes each."""
 
-    pts: list[int | None]
-    durations: list[int]
-    keys: list[bool]
+    pts: array[int]
+    """In units of the time base; ``_UNKNOWN`` where there is none."""
+    durations: array[int]
+    keys: bytearray
     first: VideoFrame | None
     """The first frame that decodes; it alone tells the rotation and the cropped size."""
 
@@ -88,7 +91,7 @@ def codec_of(path: Path | str) -> str:
 
 
 def _demux(container: InputContainer, stream: VideoStream) -> _Packets:
-    found = _Packets([], [], [], None)
+    found = _Packets(array("q"), array("q"), bytearray(), None)
     context = decoder(stream)
     first: VideoFrame | None = None
     try:
@@ -96,7 +99,7 @@ def _demux(container: InputContainer, stream: VideoStream) -> _Packets:
             first = first or _decode_one(context, packet)
             # An edit list makes packets that are needed for decoding but not shown.
             if packet.size and not packet.is_discard:
-                found.pts.append(packet.pts)
+                found.pts.append(_UNKNOWN if packet.pts is None else packet.pts)
                 found.durations.append(packet.duration or 0)
                 found.keys.append(packet.is_keyframe)
     except av.error.FFmpegError:
@@ -113,9 +116,9 @@ def _decode_one(context: VideoCodecContext, packet: Packet[VideoStream]) -> Vide
 
 def _describe(path: Path, container: InputContainer, stream: VideoStream, packets: _Packets) -> VideoInfo:
     assert packets.first is not None
-    times, order, stamped = _times(packets, stream)
+    times, order, stamped = _times(np.asarray(packets.pts, np.int64), stream)
     height, width = pixels.upright_size(packets.first)
-    keys = np.asarray(packets.keys, bool)[order]
+    keys = np.frombuffer(packets.keys, bool)[order]
     last = packets.durations[order[-1]] * float(stream.time_base or 0)
     nominal = _nominal_rate(stream)
     duration = float(times[-1] - times[0]) + (last or float(1 / nominal))
@@ -135,16 +138,18 @@ def _describe(path: Path, container: InputContainer, stream: VideoStream, packet
     )
 
 
-def _times(packets: _Packets, stream: VideoStream) -> tuple[NDArray[np.float64], NDArray[np.int64], bool]:
+def _times(
+    pts: NDArray[np.int64], stream: VideoStream
+) -> tuple[NDArray[np.float64], NDArray[np.int64], bool]:
     """Time stamps in order, the stored position of each, and whether each frame has a stamp of its own."""
     base = stream.time_base or Fraction(1)
-    known = [pts for pts in packets.pts if pts is not None]
-    if len(known) == len(packets.pts) == len(set(known)):
-        order = np.argsort(np.asarray(known, np.int64))
-        return np.asarray([float(known[i] * base) for i in order]), order, True
+    order = np.argsort(pts)
+    shown = pts[order]
+    if shown[0] != _UNKNOWN and np.all(shown[1:] > shown[:-1]):
+        return shown.astype(np.float64) * base.numerator / base.denominator, order, True
     # Elementary streams and some AVI files have none: frames are then counted, at the nominal rate.
     fps = _nominal_rate(stream)
-    count = np.arange(len(packets.pts))
+    count = np.arange(len(pts))
     return count / float(fps), count, False
 
 
@@ -154,5 +159,6 @@ def _nominal_rate(stream: VideoStream) -> Fraction:
 
 def _mean_rate(count: int, duration: float, nominal: Fraction) -> Fraction:
     """Take the rate that the container states if the time stamps bear it out within 2 %, else theirs."""
-    measured = Fraction(count / duration).limit_denominator(1001)
+    # A picture every half hour, as some cameras have it, has a rate too.
+    measured = Fraction(count / duration).limit_denominator(1001) or Fraction(1, round(duration / count))
     return nominal if abs(measured / nominal - 1) < Fraction(2, 100) else measured
