@@ -12,7 +12,7 @@ from typing import Any
 
 HIDDEN = "***"
 _SECRET = r"(?:key|token|secret|password|passwd|credentials?|signature)"
-_NAME = re.compile(rf"(?:^|[_-])(?:api)?{_SECRET}$", re.IGNORECASE)
+_NAME = re.compile(rf"(?:^|[_.-])(?:api)?{_SECRET}$", re.IGNORECASE)
 _LOGIN = re.compile(
     r"\b([a-z][\w+.-]+:/{1,2})[^/?#\s]+@", re.IGNORECASE
 )  # one / in what was taken for a path

@@ -90,7 +90,7 @@ def _opened(path: Path, device: str) -> Any:
     try:
         return runtime.InferenceSession(path, options, providers=providers)
     except Exception as error:  # nor here
-        raise UserError(f"{path} is no ONNX model that can be run: {_reason(error)}") from error
+        raise UserError(f"{path} is no ONNX model that can be run: {_reason(error, str(path))}") from error
 
 
 def _provider(device: str, available: list[str]) -> Any:
@@ -118,5 +118,6 @@ def _listed(names: Mapping[str, Any]) -> str:
     return printable(", ".join(names))[:120] or "none"
 
 
-def _reason(error: Exception) -> str:
-    return printable(str(error).strip().split("\n")[0])[:160] or type(error).__name__
+def _reason(error: Exception, path: str = "") -> str:
+    told = str(error).strip().split("\n")[0].replace(f"Load model from {path} failed:", "")
+    return printable(told)[:160] or type(error).__name__
