@@ -8,7 +8,7 @@ from pathlib import Path
 
 from benchmarks.report import run
 
-NAMES = ("startup", "train_step", "step_profile", "inference", "pairs", "scale", "memory", "metrics")
+NAMES = ("startup", "train_step", "step_profile", "inference", "pairs", "scale", "memory", "onnx", "metrics")
 
 
 def main() -> None:
