@@ -85,7 +85,7 @@ def _room(path: Path, checkpoint: Mapping[str, Any]) -> str:
     return f"it takes {takes:.1f} MiB where {free:.1f} MiB are free"
 
 
-class _Counter(io.RawIOBase):
+class _Counter(io.BytesIO):
     """A file that keeps nothing but the number of its bytes."""
 
     written = 0
