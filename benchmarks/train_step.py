@@ -14,6 +14,7 @@ from animate.losses.perceptual import PerceptualLoss
 from animate.modules.fomm import FOMM, LossWeights
 from animate.networks.fomm import Discriminator, FirstOrderModel
 from animate.networks.vgg import vgg19_random
+from animate.training.allocator import keep_freed_memory
 from animate.types import Batch
 from benchmarks.report import Row, measure, spread
 
@@ -21,7 +22,9 @@ SIZE = 256
 
 
 def stepper(adversarial: bool, batch_size: int, device: torch.device) -> Callable[[], None]:
-    """Build one training step of the published sizes on random pictures."""
+    """Build one training step of the published sizes on random pictures, as train.py would take it."""
+    if device.type == "cpu":
+        keep_freed_memory()
     torch.manual_seed(0)
     module = FOMM(
         FirstOrderModel(jacobian="shared" if adversarial else "per_keypoint"),

@@ -18,6 +18,7 @@ from pytorch_lightning.strategies.launchers.subprocess_script import _Subprocess
 from animate import checkpoints
 from animate.errors import UserError
 from animate.training import folders, resume
+from animate.training.allocator import keep_freed_memory
 from animate.training.callbacks.checkpoints import Checkpoints
 from animate.training.callbacks.dashboards import Dashboards, closing
 from animate.training.callbacks.describe import Describe
@@ -163,6 +164,8 @@ def _settle(config: DictConfig, folder: Path, resumed: resume.Resumed | None) ->
 
 def _fit_and_test(config: DictConfig, folder: Path, resumed: resume.Resumed | None) -> float | None:
     seed_everything(config.seed, workers=False, verbose=False)
+    if on_cpu(config):
+        keep_freed_memory()
     data: LightningDataModule = instantiate(config.data, _convert_="all")
     module = build_module(config)
     if config.init_from:
