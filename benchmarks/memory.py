@@ -1,4 +1,4 @@
-"""Peak memory of drive, evaluate and annotate for a video and for one ten times as long.
+"""Peak memory of drive, evaluate, annotate and prepare for a video and for one ten times as long.
 
 A whole process each, with a small model: what is measured is what is held of the video.
 """
@@ -6,10 +6,15 @@ A whole process each, with a small model: what is measured is what is held of th
 from __future__ import annotations
 
 import os
+import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,9 +24,11 @@ from animate import checkpoints
 from animate.networks.fomm import FirstOrderModel
 from animate.video.encode import VideoWriter
 from animate.video.image import write_image
-from benchmarks.report import Row
+from benchmarks.report import Row, memory_mb
 
 SHORT, LONG, SIZE, PAIRS = 60, 600, 256, 5
+INTERVAL = 0.01
+"""Seconds between two looks."""
 SMALL = {
     "image_size": SIZE,
     "num_keypoints": 3,
@@ -39,33 +46,53 @@ def run(_device: torch.device, _runs: int) -> list[Row]:
         _checkpoint(folder / "small.ckpt")
         videos = {count: _video(folder / f"{count}.mp4", count) for count in (SHORT, LONG)}
         return [
-            _compare(command, {count: arguments(folder, path) for count, path in videos.items()})
+            _compare(command, {count: partial(arguments, folder, path) for count, path in videos.items()})
             for command, arguments in COMMANDS.items()
         ]
 
 
 def _drive(folder: Path, video: Path) -> list[str]:
-    source = ["--checkpoint", f"{folder}/small.ckpt", "--source", f"{folder}/source.png"]
+    source = ["drive", "--checkpoint", f"{folder}/small.ckpt", "--source", f"{folder}/source.png"]
     return [*source, "--driving", f"{video}", "--output", f"{folder}/driven.mp4", "--overwrite"]
 
 
 def _evaluate(folder: Path, video: Path) -> list[str]:
-    places = ["--prediction", f"{video}", "--target", f"{video}", "--output", f"{folder}/report"]
+    places = ["evaluate", "--prediction", f"{video}", "--target", f"{video}", "--output", f"{folder}/report"]
     return [*places, "--overwrite"]
 
 
 def _annotate(folder: Path, video: Path) -> list[str]:
-    return ["pose", f"{video}", "--backend", "puppet", "--output", f"{folder}/sidecars", "--overwrite"]
+    return [
+        "annotate",
+        "pose",
+        f"{video}",
+        "--backend",
+        "puppet",
+        "--output",
+        f"{folder}/sidecars",
+        "--overwrite",
+    ]
 
 
-COMMANDS = {"drive": _drive, "evaluate": _evaluate, "annotate": _annotate}
+def _prepare(folder: Path, video: Path) -> list[str]:
+    """Store a folder that holds the video; anew each time."""
+    clips = folder / video.stem
+    shutil.rmtree(folder / "store", ignore_errors=True)
+    (clips / "train").mkdir(parents=True, exist_ok=True)
+    (clips / "test").mkdir(exist_ok=True)
+    if not (clips / "train" / video.name).exists():
+        os.link(video, clips / "train" / video.name)
+    return ["data", "prepare", str(clips), str(folder / "store"), "--size", str(SIZE)]
 
 
-def _compare(command: str, arguments: dict[int, list[str]]) -> Row:
+COMMANDS = {"drive": _drive, "evaluate": _evaluate, "annotate": _annotate, "data prepare": _prepare}
+
+
+def _compare(command: str, arguments: dict[int, Callable[[], list[str]]]) -> Row:
     peaks: dict[int, list[float]] = {SHORT: [], LONG: []}
     for _ in range(PAIRS):
         for count, taken in peaks.items():
-            taken.append(_peak([sys.executable, "-m", "animate.cli", command, *arguments[count]]))
+            taken.append(_peak([sys.executable, "-m", "animate.cli", *arguments[count]()]))
     ratios = [long / short for short, long in zip(peaks[SHORT], peaks[LONG], strict=True)]
     return {
         "command": command,
@@ -78,13 +105,25 @@ def _compare(command: str, arguments: dict[int, list[str]]) -> Row:
 
 
 def _peak(command: list[str]) -> float:
-    """Run a command and give the megabytes of its largest process."""
+    """Run a command and give the most megabytes that its processes held together, looked at all the time."""
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
+    peak = 0.0
+    while process.poll() is None:
+        peak = max(peak, sum(memory_mb(pid, "Pss") for pid in _family(process.pid)))
+        time.sleep(INTERVAL)
     if process.returncode:
         raise SystemExit(f"{' '.join(command)} ended with {process.returncode}")
-    return usage.ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
+    return peak
+
+
+def _family(pid: int) -> list[int]:
+    """List a process and those that it started, and those that they did."""
+    found = [pid]
+    for member in found:
+        with suppress(OSError):  # ended meanwhile
+            for children in Path(f"/proc/{member}/task").glob("*/children"):
+                found += map(int, children.read_text().split())
+    return found
 
 
 def _checkpoint(path: Path) -> None:

@@ -51,6 +51,20 @@ def peak_memory_mb() -> float:
     return kilobytes / (2**20 if platform.system() == "Darwin" else 2**10)
 
 
+def memory_mb(pid: int, kind: str) -> float:
+    """Megabytes of a process that are its own (``Private``), or with its part of what is shared (``Pss``).
+
+    0 of one that has ended. Needs Linux.
+    """
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]
+    except (FileNotFoundError, ProcessLookupError):
+        return 0.0
+    fields = [line.split() for line in lines]
+    wanted = ("Pss:",) if kind == "Pss" else ("Private_Clean:", "Private_Dirty:")
+    return sum(int(field[1]) for field in fields if field[0] in wanted) / 1e3
+
+
 def machine() -> Row:
     """Tell what the numbers were measured on."""
     return {

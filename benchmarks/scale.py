@@ -29,7 +29,7 @@ from animate.data.stamp import stamp
 from animate.data.synthetic import PuppetIndex
 from animate.data.views import FramePair, Reconstruction
 from animate.video.probe import probe
-from benchmarks.report import Row, peak_memory_mb
+from benchmarks.report import Row, memory_mb, peak_memory_mb
 
 CLIPS, PERSONS, VIDEOS, COLD = 100_000, 1_251, 8, 2_000
 SIZE, FRAMES, BATCH, WORKERS = 64, 16, 8, 2
@@ -109,8 +109,8 @@ def _read(batches: Iterator[RawBatch]) -> list[Row]:
         for _ in range(number - taken):
             next(batches)
         taken = number
-        private = [_smaps(pid, "Private") for pid in workers]
-        shares = [_smaps(pid, "Pss") for pid in workers]
+        private = [memory_mb(pid, "Private") for pid in workers]
+        shares = [memory_mb(pid, "Pss") for pid in workers]
         rows.append(_row(f"memory of a worker alone (USS) after {number} batches", max(private), "MB"))
         rows.append(_row(f"memory of a worker, shared in parts (PSS) after {number}", max(shares), "MB"))
     rows.append(_row("pairs by person", (LATE - 1) * BATCH / (time.perf_counter() - start), "1/s"))
@@ -136,14 +136,6 @@ def _started(loader: DataLoader[Item]) -> Iterator[RawBatch]:
     batches = iter(loader)
     next(batches)
     return batches
-
-
-def _smaps(pid: int, kind: str) -> float:
-    """Megabytes of a process that are its own (``Private``), or with its part of what is shared (``Pss``)."""
-    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]
-    fields = [line.split() for line in lines]
-    wanted = ("Pss:",) if kind == "Pss" else ("Private_Clean:", "Private_Dirty:")
-    return sum(int(field[1]) for field in fields if field[0] in wanted) / 1e3
 
 
 def _timed(work: Callable[[], T]) -> tuple[tuple[float, float], T]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+
 import cv2
 import numpy as np
 import pytest
@@ -197,3 +199,15 @@ def test_gif_numbers(tmp_path):
     pictures = [Image.fromarray(image).convert("P") for image in numbered(9)]
     pictures[0].save(path, save_all=True, append_images=pictures[1:], duration=50, disposal=1)
     assert [number_of(image) for image in read_frames(path, [8, 2, 5])] == [8, 2, 5]
+
+
+def test_a_frame_goes_when_it_has_been_used_not_when_the_garbage_collector_comes(tmp_path):
+    path = write_video(tmp_path / "a.mp4", numbered(60))
+    gc.collect()
+    gc.disable()
+    try:
+        held = [sum(isinstance(o, VideoFrame) for o in gc.get_objects()) for _ in stream(path)]
+    finally:
+        gc.enable()
+    assert len(held) == 60
+    assert max(held) < 12

@@ -91,10 +91,12 @@ class Converter:
     def __init__(self, size: tuple[int, int]) -> None:
         self._size = size
         self._reformatter = VideoReformatter()
+        self._angle: int | None = None
+        self._matrix = _UPRIGHT
 
     def __call__(self, frame: VideoFrame) -> NDArray[np.uint8]:
         """Convert one decoded frame to (H,W,3) uint8 RGB, contiguous."""
-        matrix = display_matrix(frame)
+        matrix = self._shown_by(frame)
         if _has_alpha(frame.format.name):
             # Colour that is transparent must not bleed into the edge: lay over white first, then resize.
             image = turn(over_white(self._pixels(frame, "rgba", (frame.height, frame.width))), matrix)
@@ -103,6 +105,16 @@ class Converter:
             stored = self._size[::-1] if matrix[1] else self._size
             image = turn(self._pixels(frame, "rgb24", stored), matrix)
         return np.ascontiguousarray(image)
+
+    def _shown_by(self, frame: VideoFrame) -> Matrix:
+        """Look at the display matrix again only where a file changes the angle.
+
+        A frame and its side data hold each other: each one that is asked stays until the garbage collector
+        comes, and those would be hundreds.
+        """
+        if frame.rotation != self._angle:
+            self._angle, self._matrix = frame.rotation, display_matrix(frame)
+        return self._matrix
 
     def _pixels(self, frame: VideoFrame, pixel_format: str, size: tuple[int, int]) -> NDArray[np.uint8]:
         # One thread: starting more for one small picture costs more than it saves, and data workers are many.
