@@ -60,6 +60,7 @@ def test_caps(tmp_path, monkeypatch):
         late = wide.clone()
         late[4] = 1.0  # past the end of the video, still the worst frame
         recorder.add("a", wide, wide, late)
+        assert recorder.recording("a").video.is_file()  # no encoder is kept for the rest of the clip
     shown = list(stream(recorder.recording("a").video))
     assert len(shown) == 3
     height, width = shown[0].image.shape[:2]

@@ -73,9 +73,10 @@ class Recorder:
         errors = (prediction.detach().float() - target.float()).abs().mean(dim=(1, 2, 3))
         # A prediction that is no number is the worst there is.
         errors = errors.nan_to_num(nan=float("inf"))
-        shown = zip(_pictures(source), _pictures(target), _pictures(prediction), strict=True)
-        for pictures, error in zip(shown, errors.tolist(), strict=True):
-            self._current.add(list(pictures), error)
+        for number, error in enumerate(errors.tolist()):
+            if self._current.wants(error):
+                frames = (side[number : number + 1] for side in (source, target, prediction))
+                self._current.add([_picture(frame) for frame in frames], error)
 
     def finish(self) -> None:
         """Complete the files of the last clip."""
@@ -109,28 +110,39 @@ class _Clip:
         self._frames, self._largest = 0, -1.0
         self._worst: list[Picture] = []
 
+    def wants(self, error: float) -> bool:
+        """Tell whether a frame with this error is to be added."""
+        return self._frames < MAX_FRAMES or error > self._largest
+
     def add(self, pictures: list[Picture], error: float) -> None:
         if self._frames < MAX_FRAMES:
             self._writer.write(side_by_side(pictures))
-        self._frames += 1
+            self._frames += 1
+            if self._frames == MAX_FRAMES:  # an encoder holds dozens of frames
+                self._complete_video()
         if error > self._largest:
             self._largest, self._worst = error, pictures
 
     def finish(self) -> None:
-        self._writer.__exit__(None, None, None)
+        if self._frames < MAX_FRAMES:
+            self._complete_video()
         write_image(self._files.worst, side_by_side([*self._worst, difference(*self._worst[1:])]))
+
+    def _complete_video(self) -> None:
+        self._writer.__exit__(None, None, None)
 
     def discard(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._writer.__exit__(kind, error, trace)
+        if self._frames < MAX_FRAMES:
+            self._writer.__exit__(kind, error, trace)
 
 
-def _pictures(frames: Tensor) -> list[Picture]:
-    """(N, 3, H, W) in [0, 1] to N pictures (H, W, 3), no side longer than ``MAX_SIDE``."""
-    levels = frames.detach().float().nan_to_num(nan=0.0).clamp(0, 1).mul(255).round().byte()
-    values = np.ascontiguousarray(levels.permute(0, 2, 3, 1).cpu().numpy())
-    return list(resize(values, _small(values.shape[1], values.shape[2])))
+def _picture(frame: Tensor) -> Picture:
+    """(1, 3, H, W) in [0, 1] to (H, W, 3), no side longer than ``MAX_SIDE``."""
+    levels = frame[0].detach().float().nan_to_num(nan=0.0).clamp(0, 1).mul(255).round().byte()
+    values = np.ascontiguousarray(levels.permute(1, 2, 0).cpu().numpy())
+    return resize(values, _small(values.shape[0], values.shape[1]))
 
 
 def _small(height: int, width: int) -> tuple[int, int]:
