@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
+import gc
 import logging
 from fractions import Fraction
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -243,3 +246,30 @@ def test_stream_opens_lazily_and_closes(tmp_path):
     next(frames)
     frames.close()
     path.unlink()
+
+
+class _Allocated(ctypes.Structure):
+    """What ``mallinfo2`` of GNU's C library tells."""
+
+    _fields_: ClassVar = [(f"field{number}", ctypes.c_size_t) for number in range(10)]
+
+    @classmethod
+    def now(cls):
+        """Kilobytes in use; its fields are ``hblkhd`` and ``uordblks``."""
+        gc.collect()
+        library = ctypes.CDLL(None)
+        library.mallinfo2.restype = cls
+        told = library.mallinfo2()
+        return (told.field4 + told.field7) / 1024
+
+
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "mallinfo2"), reason="only the GNU library tells")
+def test_reading_again_and_again_takes_no_more_memory(tmp_path):
+    path = write_video(tmp_path / "a.mp4", numbered(8))
+    info = probe(path)
+    for _ in range(200):
+        read_frames(path, [2, 5], info)
+    before = _Allocated.now()
+    for _ in range(1000):
+        read_frames(path, [2, 5], info)
+    assert _Allocated.now() - before < 70  # demuxers that were not closed leave 140

@@ -13,7 +13,7 @@ from contextlib import closing, suppress
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple, cast
 
 import av.error
 import numpy as np
@@ -25,7 +25,7 @@ from animate.video.probe import VideoInfo, probe
 from animate.video.source import decoder, open_video, video_stream
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence, Set
+    from collections.abc import Generator, Iterator, Sequence, Set
 
     from av.packet import Packet
     from av.video.frame import VideoFrame
@@ -115,18 +115,19 @@ class _Reader:
 
     def _decoded(self) -> Iterator[VideoFrame]:
         self._at_start = False
-        packets = self._container.demux(self._stream)
-        while True:
-            try:
-                packet = next(packets)
-                self._decoder.skip_frame = self._skipped_by(packet)
-                yield from self._decoder.decode(packet if packet.size else None)
-            except (StopIteration, av.error.EOFError):
-                return
-            except av.error.InvalidDataError:
-                self._passed += 1
-            except av.error.FFmpegError:  # the file cannot be read any further
-                return
+        # PyAV loses memory of a generator that is left to itself.
+        with closing(cast("Generator[Packet[VideoStream]]", self._container.demux(self._stream))) as packets:
+            while True:
+                try:
+                    packet = next(packets)
+                    self._decoder.skip_frame = self._skipped_by(packet)
+                    yield from self._decoder.decode(packet if packet.size else None)
+                except (StopIteration, av.error.EOFError):
+                    return
+                except av.error.InvalidDataError:
+                    self._passed += 1
+                except av.error.FFmpegError:  # the file cannot be read any further
+                    return
 
     def _skipped_by(self, packet: Packet[VideoStream]) -> Literal["DEFAULT", "NONREF"]:
         """Which frames the decoder passes over now: one that nobody wants and no other frame is built on."""
