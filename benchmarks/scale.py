@@ -33,7 +33,7 @@ from benchmarks.report import Row, memory_mb, peak_memory_mb
 
 CLIPS, PERSONS, VIDEOS, COLD = 100_000, 1_251, 8, 2_000
 SIZE, FRAMES, BATCH, WORKERS = 64, 16, 8, 2
-EARLY, LATE = 100, 2_000
+LOOKS = (100, 2_000, 8_000)
 """Batches after which the workers' memory is read."""
 T = TypeVar("T")
 
@@ -105,7 +105,7 @@ def _read(batches: Iterator[RawBatch]) -> list[Row]:
     workers = [worker.pid for worker in batches._workers]  # type: ignore[attr-defined]
     rows: list[Row] = []
     taken, start = 1, time.perf_counter()
-    for number in (EARLY, LATE):
+    for number in LOOKS:
         for _ in range(number - taken):
             next(batches)
         taken = number
@@ -113,7 +113,7 @@ def _read(batches: Iterator[RawBatch]) -> list[Row]:
         shares = [memory_mb(pid, "Pss") for pid in workers]
         rows.append(_row(f"memory of a worker alone (USS) after {number} batches", max(private), "MB"))
         rows.append(_row(f"memory of a worker, shared in parts (PSS) after {number}", max(shares), "MB"))
-    rows.append(_row("pairs by person", (LATE - 1) * BATCH / (time.perf_counter() - start), "1/s"))
+    rows.append(_row("pairs by person", (LOOKS[-1] - 1) * BATCH / (time.perf_counter() - start), "1/s"))
     stop_workers(batches)
     return rows
 

@@ -7,6 +7,7 @@ reads it.
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import signal
@@ -194,6 +195,7 @@ def quiet_worker(_: int) -> None:
     import cv2
 
     cv2.setNumThreads(0)
+    gc.freeze()  # else the collector writes into, and so copies, every page that the workers share
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # where there is no fork server that could have blocked it
     reader = multiprocessing.parent_process()
     if reader is not None:
