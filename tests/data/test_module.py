@@ -379,7 +379,8 @@ def test_what_the_index_left_out_is_told(caplog):
 def test_two_ranks_share_each_global_batch_and_each_evaluation_clip(tmp_path):
     """5 validation clips on 2 ranks, with a network that has buffers: uneven shards would hang here."""
     script = Path(__file__).with_name("two_ranks.py")
-    subprocess.run([sys.executable, script, tmp_path], check=True, timeout=300, capture_output=True)
+    done = subprocess.run([sys.executable, script, tmp_path], timeout=300, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
     ranks = [json.loads((tmp_path / f"rank{rank}.json").read_text()) for rank in (0, 1)]
     together = [tuple(a + b) for a, b in zip(*(rank["trained"] for rank in ranks), strict=True)]
     assert together == [seeds for _, _, seeds, _ in whole_run(epochs=1).seen]
