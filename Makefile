@@ -21,7 +21,7 @@ $(READY): pyproject.toml constraints.txt
 	fi
 	@touch $(READY)
 
-quickstart: $(READY)  ## train on drawn puppets, score and animate a held-out one (about 6 minutes on 2 cores)
+quickstart: $(READY)  ## train on drawn puppets, score and animate a held-out one (about 5 minutes on 2 cores)
 	$(BIN)/python train.py experiment=fomm_quickstart
 	@set -e; run=$$(ls -td outputs/fomm_quickstart/*/ | head -n 1); run=$${run%/}; \
 	echo; echo "Held-out puppets as files:"; \
