@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import logging
+from multiprocessing import forkserver
+
 import numpy as np
 import pytest
 
 from animate.cli import main
 from animate.data.export import export
 from animate.data.folder import folder_index
+from animate.data.loaders import worker_context
 from animate.data.module import VideoDataModule
 from animate.data.synthetic import PuppetIndex
 from animate.data.views import FramePair, Reconstruction
@@ -20,14 +24,23 @@ moto = pytest.importorskip("moto.server")
 @pytest.fixture(scope="module")
 def environment():
     with pytest.MonkeyPatch.context() as patch:
+        logging.getLogger("werkzeug").setLevel(logging.ERROR)  # else each request is a line on stderr
         server = moto.ThreadedMotoServer(port=0)
         server.start()
         patch.setenv("AWS_ENDPOINT_URL", "http://{}:{}".format(*server.get_host_and_port()))
         patch.setenv("AWS_ACCESS_KEY_ID", "testing")
         patch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
         patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        _forget_fork_server()
         yield
         server.stop()
+    _forget_fork_server()
+
+
+def _forget_fork_server() -> None:
+    """Let the next data worker be forked from a server that knows the environment of now."""
+    forkserver._forkserver._stop()
+    worker_context.cache_clear()
 
 
 @pytest.fixture(scope="module")
