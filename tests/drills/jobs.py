@@ -123,8 +123,10 @@ def _drive(inputs: Path, results: Path, *options: str) -> list[str]:
     files = ("--checkpoint", "model.ckpt"), ("--source", "photo.png"), ("--driving", "clip.mp4")
     named = [word for option, name in files for word in (option, str(inputs / name))]
     output = results / "out.mp4"
+    # --grid: what random weights draw is by itself too small a file to fill a disk.
     again = ["--overwrite"] if output.exists() else []
-    return [*ANIMATE, "drive", *named, "--output", str(output), "--batch-size", "4", *again, *options]
+    settings = ["--batch-size", "4", "--grid", *again, *options]
+    return [*ANIMATE, "drive", *named, "--output", str(output), *settings]
 
 
 def _drive_on(inputs: Path, results: Path) -> list[str]:
@@ -156,7 +158,7 @@ def _run(*command: str) -> None:
 JOBS = (
     Job("training", puppets(frames=12, clips=6), _train, _newest_run),
     Job("drive", a_model_and_a_video, _drive),
-    Job("drive-resume", a_model_and_a_video, _drive_on),
+    Job("drive-resume", a_model_and_a_video, _drive_on, keeps="out.mp4.partial/.lock"),
     Job("annotate", puppets(frames=40, clips=10), _annotate),
     Job("prepare", puppets(frames=120, clips=12), _prepare),
     Job("pose2vid-prepare", puppets(frames=200, clips=8), _pose_set, keeps=".set.preparing"),
