@@ -27,7 +27,7 @@ BACKENDS = {
     "mattes": "cuts persons out, for metrics like l1_inside_person",
     "faces": "finds faces, for metrics like l1_inside_face",
 }
-CHUNK = 4  # frames that are held at a time: the temporaries of metrics then stay in the cache of a CPU
+CHUNK = 4  # frames that are held at a time; on two cores faster than 1, 2, 3 and 16
 WARNING = (
     "{what} are stored with loss ({codecs}): the codec changes the numbers, which compare only with numbers"
     " from the same codec and settings; score lossless frames (png, ffv1) where you can"
