@@ -1,8 +1,7 @@
 """Frames out of a video: exactly the ones that are asked for, or all of them as a stream.
 
 A frame that the decoder reports as damaged does not exist: ``read_frames`` raises for it, ``stream`` leaves
-it out
-and says so in the log.
+it out and says so in the log.
 """
 
 from __future__ import annotations
@@ -227,9 +226,8 @@ def stream(path: Path | str, start: int = 0, stop: int | None = None) -> Iterato
     """Yield frames ``start`` to ``stop`` (exclusive) of a video, a still picture or a folder of pictures.
 
     Memory does not grow with the length. A still picture is one frame at time 0; the pictures of a folder
-    come
-    in natural order (2 before 10), 25 per second. Damaged frames are left out; the log says how many at the
-    end.
+    come in natural order (2 before 10), 25 per second. Damaged frames are left out; the log says how many
+    at the end.
 
     Raises:
         FrameError: there is no frame ``start``.

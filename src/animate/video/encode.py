@@ -34,11 +34,9 @@ class VideoWriter:
     """Writes frames as a stream; a context manager.
 
     The suffix decides: ``.mp4`` (H.264, yuv420p, crf 18), ``.webm`` (VP9), ``.gif``, and no suffix for a
-    folder
-    of numbered PNGs. The output is written under a temporary name beside its target and moved there when the
-    block ends well; after an exception nothing is left. An odd width or height is padded by one repeated
-    column
-    or row in MP4 (its colour has half the resolution) and kept elsewhere.
+    folder of numbered PNGs. The output is written under a temporary name beside its target and moved there
+    when the block ends well; after an exception nothing is left. An odd width or height is padded by one
+    repeated column or row in MP4 (its colour has half the resolution) and kept elsewhere.
 
     Args:
         path: the target. Its folder must exist. A folder of PNGs must be absent or empty.

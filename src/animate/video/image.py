@@ -1,10 +1,8 @@
 """Still pictures in and out, and the one resize that the project uses.
 
 Rules for reading: EXIF orientation is applied; what is transparent is laid over white; grey becomes three
-equal
-channels; 16 bit is scaled to 8 by keeping the upper byte; palettes are resolved; CMYK is converted through
-the
-embedded colour profile where there is one. The content decides the format, not the name's suffix.
+equal channels; 16 bit is scaled to 8 by keeping the upper byte; palettes are resolved; CMYK is converted
+through the embedded colour profile where there is one. The content decides the format, not the name's suffix.
 """
 
 from __future__ import annotations

@@ -1,10 +1,8 @@
 """From a decoded frame to upright 8-bit RGB: colour matrix and range, alpha, rotation, size.
 
 Rules: the colour tags of the file are followed, untagged material counts as BT.601 limited range (as in
-FFmpeg and
-OpenCV); what is transparent is laid over white; rotation metadata is applied; pixels that are not square are
-left
-as they are.
+FFmpeg and OpenCV); what is transparent is laid over white; rotation metadata is applied; pixels that are
+not square are left as they are.
 """
 
 from __future__ import annotations
