@@ -37,6 +37,8 @@ class Crowd:
         self._mark = secrets.token_hex(8)
         # One thread: sums over several are other sums.
         marks = {_MARK: self._mark, "OMP_NUM_THREADS": "1", "XDG_CACHE_HOME": str(cache)}
+        # glibc fills new memory with it: what reads memory that nobody set comes to other results each time.
+        marks["MALLOC_PERTURB_"] = str(1 + secrets.randbelow(255))
         with log.open("ab") as told:
             self._first = subprocess.Popen(
                 command,
