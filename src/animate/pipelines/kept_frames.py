@@ -21,13 +21,7 @@ from animate.errors import UserError
 from animate.video import atomic
 from animate.video.encode import check_output
 from animate.video.image import write_image
-
-try:
-    import fcntl
-except ImportError:  # Windows: two renders of one output at once are the user's affair
-    HAS_LOCKS = False
-else:
-    HAS_LOCKS = True
+from animate.video.locks import alone
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -66,7 +60,7 @@ def resumable(output: Path, facts: Mapping[str, Any], overwrite: bool) -> Iterat
     new = not folder.exists()
     try:
         folder.mkdir(exist_ok=True)
-        with _alone(folder):
+        with alone(folder / LOCK, f"{folder}: another process is at work on this render; wait for it"):
             _settle(folder, facts)
             for left in (*folder.glob(f"{RESULT}*"), *folder.glob(".*.part*")):
                 atomic.discard(left)
@@ -79,18 +73,6 @@ def resumable(output: Path, facts: Mapping[str, Any], overwrite: bool) -> Iterat
     finally:
         if new and not _place(folder, 0).exists():
             atomic.discard(folder)
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Hold the folder's lock, which ends with the process however that ends."""
-    with (folder / LOCK).open("a") as file:
-        try:
-            if HAS_LOCKS:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise UserError(f"{folder}: another process is at work on this render; wait for it") from None
-        yield
 
 
 def _settle(folder: Path, facts: Mapping[str, Any]) -> None:
