@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,7 +15,10 @@ import pytest
 
 from animate.cli import main
 from animate.data.export import export
+from animate.data.index import FolderIndex
 from animate.data.store.index import StoreIndex
+from animate.data.store.plan import Recipe, begin, plan_of
+from animate.data.store.prepare import working
 from animate.data.synthetic import PuppetIndex
 
 
@@ -78,6 +82,47 @@ def test_shards(source, store, tmp_path, animate):
     assert content(mine) == content(store)
 
 
+def test_a_shard_is_one_process_s_work(source, store, tmp_path, capsys):
+    mine = tmp_path / "store"
+    command = ["data", "prepare", str(source), str(mine), *OPTIONS, "--shard"]
+    begin(mine, plan_of(FolderIndex(source), Recipe((48, 48), part_frames=8)))
+    with working(mine, 1, 2):
+        assert main([*command, "1/2"]) == 2
+        told = capsys.readouterr().err
+        assert "another process is at work on this store (shard 1/2); wait for it" in told
+        assert len(told.splitlines()) == 1
+        assert main([*command, "2/2"]) == 0
+    assert main([*command, "1/2"]) == 0
+    assert content(mine) == content(store)
+
+
+def test_two_at_once_disturb_nobody(source, store, tmp_path):
+    """Of all of it: one is told to wait, or finds all done; neither tears anything."""
+    mine = tmp_path / "store"
+    command = [sys.executable, "-m", "animate.cli", "data", "prepare", str(source), str(mine), *OPTIONS]
+    runs = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    told = [run.communicate()[1] for run in runs]
+    codes = [run.returncode for run in runs]
+    assert 0 in codes
+    for code, line in zip(codes, told, strict=True):
+        assert code == 0 or "another process is at work on this store (shard 1/1)" in line
+    assert content(mine) == content(store)
+
+
+def test_how_much_may_be_broken(source, store, tmp_path, capsys):
+    damaged = tmp_path / "data"
+    shutil.copytree(source, damaged)
+    (damaged / "train" / "empty.mp4").touch()
+    command = ["data", "prepare", str(damaged), str(tmp_path / "store"), *OPTIONS]
+    assert main(command) == 2
+    told = capsys.readouterr().err
+    assert "1 of 5 clips" in told
+    assert "more than --max-skipped-share=0.1 allows. Repair or remove them, or raise it" in told
+    assert not (tmp_path / "store").exists()
+    assert main([*command, "--max-skipped-share", "0.5"]) == 1
+    assert "not stored: train/empty.mp4" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("cluster", ["debug", pytest.param("local", marks=pytest.mark.slow)])
 def test_jobs_of_a_cluster(source, store, tmp_path, capsys, cluster):
     pytest.importorskip("submitit")
@@ -139,6 +184,8 @@ NONSENSE = {
         "--cluster debug: ",
     ),
     "into itself": (["{source}", "{source}"], "name a new folder"),
+    "inside": (["{source}", "{source}/train/store"], "store: is where the clips are; name a new folder out"),
+    "share": (["{source}", "out", "--max-skipped-share", "2"], "2 is not from 0 to 1"),
     "a store of a store": (["{store}", "out"], "is a prepared store already"),
     "otherwise": (["{source}", "{store}", "--size", "32"], "made otherwise"),
 }

@@ -5,8 +5,11 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import os
 import pickle
 import shutil
+import subprocess
+import sys
 import tarfile
 import zlib
 from dataclasses import replace
@@ -28,10 +31,11 @@ from animate.data.store.index import StoreIndex
 from animate.data.store.layout import TABLE, PartIndex, StoreError
 from animate.data.store.part import write_part
 from animate.data.store.plan import Recipe, begin, plan_of
-from animate.data.store.prepare import finish
+from animate.data.store.prepare import finish, working
 from animate.data.synthetic import PuppetIndex
 from animate.data.views import FramePair, Reconstruction
 from animate.errors import UserError
+from animate.video.atomic import temporary_file, temporary_name
 from animate.video.decode import FrameError
 
 SIZE = (48, 48)
@@ -45,6 +49,13 @@ def prepare(source, folder, recipe=LOSSLESS):
     for part in plan.pending(folder, plan.parts):
         write_part(folder, part, recipe, plan.digest, lambda _: None)
     return finish(folder, plan)
+
+
+def left_by_a_killed_process(target):
+    with subprocess.Popen([sys.executable, "-c", ""]) as gone:
+        gone.wait()
+    name = temporary_name(target).name.replace(f"-{os.getpid()}-", f"-{gone.pid}-")
+    (target.parent / name).write_bytes(b"torn")
 
 
 def files(folder):
@@ -193,7 +204,8 @@ def test_shards_and_a_run_that_was_stopped_give_the_same_store(source, store, tm
     with pytest.raises(UserError, match="not whole yet"):
         folder_index(folder)
     first, *rest = plan.shard(1, 2)
-    (folder / f".{first.name}.1234abcd.part.tar").write_bytes(b"torn")  # as SIGKILL leaves it
+    left_by_a_killed_process(folder / f"{first.name}.tar")
+    left_by_a_killed_process(folder / "plan.json")
     (folder / f"{first.name}.tar").write_bytes(b"its index is not written yet")
     done = [folder / f"{part.name}.tar" for part in plan.shard(2, 2)]
     times = [path.stat().st_mtime_ns for path in done]
@@ -201,6 +213,38 @@ def test_shards_and_a_run_that_was_stopped_give_the_same_store(source, store, tm
     prepare(index, folder)
     assert files(folder) == files(store)
     assert times == [path.stat().st_mtime_ns for path in done]
+
+
+def test_a_run_that_ends_leaves_what_another_one_writes_at_this_moment(source, tmp_path):
+    folder = tmp_path / "store"
+    plan = plan_of(FolderIndex(source), LOSSLESS)
+    begin(folder, plan)
+    with temporary_file(folder / "part-00000.tar") as theirs, working(folder, 1, 2):
+        theirs.write_bytes(b"so far")
+        (folder / ".shard-1-of-1.lock").touch()  # of a run that was killed
+        assert prepare(FolderIndex(source), folder) is not None
+        theirs.write_bytes((folder / "part-00000.tar").read_bytes())
+        assert (folder / ".shard-1-of-2.lock").exists()
+    assert not list(folder.glob(".*"))
+
+
+def test_shards_may_begin_one_store_at_the_same_moment(source, tmp_path):
+    folder = tmp_path / "store"
+    plan = plan_of(FolderIndex(source), LOSSLESS)
+    folder.mkdir()
+    with temporary_file(folder / "plan.json") as theirs:
+        theirs.write_text("{")
+        begin(folder, plan)
+        theirs.write_bytes((folder / "plan.json").read_bytes())
+    begin(folder, plan)
+    assert set(files(folder)) == {"plan.json"}
+
+
+@pytest.mark.parametrize("text", [b"", b"{", b"[]", b"{}", b"\xff", b"[" * 100_000])
+def test_a_damaged_plan_is_named(source, mine, text):
+    (mine / "plan.json").write_bytes(text)
+    with pytest.raises(UserError, match=r"plan\.json is damaged; delete .*mine, or name a new folder"):
+        begin(mine, plan_of(FolderIndex(source), LOSSLESS))
 
 
 def test_a_failed_part_leaves_nothing(source, tmp_path):

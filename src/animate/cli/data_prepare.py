@@ -64,6 +64,13 @@ def add_parser(verbs: SubParsers) -> None:
     parser.add_argument(
         "--strip-size", type=frame_size, metavar="HxW", help="frame size in strips (default square)"
     )
+    parser.add_argument(
+        "--max-skipped-share",
+        type=_share,
+        default=0.1,
+        metavar="X",
+        help="share of the clips that may be broken and left out (default 0.1)",
+    )
     _add_shards(parser)
     parser.set_defaults(run=run)
 
@@ -108,21 +115,23 @@ def _run_here(args: argparse.Namespace, shard: tuple[int, int] | None) -> int:
     from animate.cli.console import bar
     from animate.cores import usable_cores
     from animate.data.store.plan import begin, plan_of
-    from animate.data.store.prepare import finish, write_parts
+    from animate.data.store.prepare import finish, working, write_parts
 
     source = _source(args)
     plan = plan_of(source, _recipe(args))
     begin(args.target, plan)
-    pending = plan.pending(args.target, plan.shard(*(shard or (1, 1))))
-    if pending:
-        with bar("storing", sum(part.frames for part in pending)) as advance:
-            write_parts(
-                args.target,
-                plan,
-                pending,
-                args.workers or usable_cores(),
-                lambda frames: advance(frames, "storing"),
-            )
+    mine = shard or (1, 1)
+    with working(args.target, *mine):
+        pending = plan.pending(args.target, plan.shard(*mine))
+        if pending:
+            with bar("storing", sum(part.frames for part in pending)) as advance:
+                write_parts(
+                    args.target,
+                    plan,
+                    pending,
+                    args.workers or usable_cores(),
+                    lambda frames: advance(frames, "storing"),
+                )
     header = finish(args.target, plan)
     if header is None:
         print(f"{len(pending)} parts written; {args.target} is complete when all other shards have ended")
@@ -155,17 +164,27 @@ def _job(args: argparse.Namespace, shard: str) -> int:
 
 
 def _source(args: argparse.Namespace) -> FolderIndex | ManifestIndex:
+    from animate.data.index import refuse_too_many
+
+    index = _index(args)
+    clips = sum(map(len, index.by_split.values()))
+    share = args.max_skipped_share
+    refuse_too_many(index.problems, clips, share, str(args.source), "--max-skipped-share")
+    return index
+
+
+def _index(args: argparse.Namespace) -> FolderIndex | ManifestIndex:
     from animate.data.index import FolderIndex
     from animate.data.manifest import ManifestIndex
     from animate.data.store.storage import is_store
 
     if args.source.is_file():
-        return ManifestIndex(args.source, args.root, strip_size=args.strip_size)
+        return ManifestIndex(args.source, args.root, strip_size=args.strip_size, max_broken_share=1.0)
     if is_store(args.source):
         raise UserError(f"{args.source}: is a prepared store already")
-    if args.source.resolve() == args.target.resolve():
-        raise UserError(f"{args.target}: is where the clips are; name a new folder for the store")
-    return FolderIndex(args.source, strip_size=args.strip_size)
+    if args.target.resolve().is_relative_to(args.source.resolve()):
+        raise UserError(f"{args.target}: is where the clips are; name a new folder outside for the store")
+    return FolderIndex(args.source, strip_size=args.strip_size, max_broken_share=1.0)
 
 
 def _recipe(args: argparse.Namespace) -> Recipe:
@@ -200,6 +219,13 @@ def _option(text: str) -> tuple[str, Any]:
     if not key or not equals:
         raise UserError(f"--cluster-option {text}: is not KEY=VALUE")
     return key, int(value) if value.isdecimal() else value
+
+
+def _share(text: str) -> float:
+    value = float(text)
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"{text} is not from 0 to 1")
+    return value
 
 
 def _shard(text: str) -> tuple[int, int]:

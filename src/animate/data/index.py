@@ -290,14 +290,20 @@ class NoClipsError(UserError):
         self.problems = tuple(problems)
 
 
-def refuse_too_many(problems: Sequence[str], num_clips: int, max_broken_share: float, where: str) -> None:
+def refuse_too_many(
+    problems: Sequence[str],
+    num_clips: int,
+    max_broken_share: float,
+    where: str,
+    setting: str = "data.max_skipped_share",
+) -> None:
     """Raise ``UserError`` when more than the allowed share is broken; fewer are for the reader to tell."""
     total = len(problems) + num_clips
     if len(problems) <= max_broken_share * total:
         return
     named = "; ".join(problems[:_NAMED_PROBLEMS]) + ("; ..." if len(problems) > _NAMED_PROBLEMS else "")
     told = printable(f"{len(problems)} of {total} clips in '{where}' cannot be read: {named}")
-    limit = f"data.max_skipped_share={max_broken_share:g}"
+    limit = f"{setting}={max_broken_share:g}"
     raise UserError(f"{told}; more than {limit} allows. Repair or remove them, or raise it")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, dataclass
+from fnmatch import fnmatch
 from typing import TYPE_CHECKING, Any
 
 from animate.data.in_order import whole_source
@@ -133,17 +134,21 @@ def begin(folder: Path, plan: Plan) -> None:
     """Make a store's folder, or find that it holds the beginnings of just this store.
 
     Raises:
-        UserError: it holds anything else, or cannot be written.
+        UserError: it holds anything else, or is damaged, or cannot be written.
 
     """
     note = folder / PLAN
-    if note.is_file():
-        if _planned(note) != plan.digest:
-            raise UserError(
-                f"{folder}: holds a store that was made otherwise, or of other clips; name a new folder"
-            )
-        return
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    if not note.is_file():
+        _make(folder, plan)
+    if _planned(note) != plan.digest:
+        raise UserError(
+            f"{folder}: holds a store that was made otherwise, or of other clips; name a new folder"
+        )
+
+
+def _make(folder: Path, plan: Plan) -> None:
+    note = folder / PLAN
+    if folder.exists() and not (folder.is_dir() and all(map(_is_note, folder.iterdir()))):
         raise UserError(f"{folder}: is there and is neither an empty folder nor a store; name a new folder")
     folder.mkdir(parents=True, exist_ok=True)
     text = {"format": FORMAT, "plan": plan.digest, "parts": len(plan.parts), **asdict(plan.recipe)}
@@ -151,11 +156,18 @@ def begin(folder: Path, plan: Plan) -> None:
         temporary.write_text(json.dumps(text, indent=1) + "\n", "utf-8")
 
 
-def _planned(note: Path) -> object:
+def _is_note(path: Path) -> bool:
+    """Tell a plan, half-written too: of a shard that begins at this moment, or of one that was killed."""
+    return path.name == PLAN or fnmatch(path.name, f".{PLAN.removesuffix('.json')}.*.part.json")
+
+
+def _planned(note: Path) -> str:
     try:
-        return json.loads(note.read_text("utf-8"))["plan"]
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        return None
+        return str(json.loads(note.read_text("utf-8"))["plan"])
+    except OSError as error:
+        raise UserError(f"{note} cannot be read: {error.strerror}; change its access rights") from error
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise UserError(f"{note} is damaged; delete {note.parent}, or name a new folder") from None
 
 
 def done(folder: Path, name: str, plan: str) -> tuple[PartIndex, bytes] | None:

@@ -8,7 +8,7 @@ import signal
 import threading
 from concurrent.futures import FIRST_EXCEPTION, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,10 +16,11 @@ from animate.data.store.layout import HEADER, File, Header, Part, decibels
 from animate.data.store.part import write_part
 from animate.data.store.plan import done
 from animate.errors import UserError
-from animate.video.atomic import discard, temporary_file
+from animate.video.atomic import explain, sweep, temporary_file
+from animate.video.locks import alone
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from multiprocessing.process import BaseProcess
     from multiprocessing.sharedctypes import Synchronized
     from multiprocessing.synchronize import Event
@@ -28,6 +29,24 @@ if TYPE_CHECKING:
     from animate.data.store.plan import PartPlan, Plan, Recipe
 
 _TICK = 0.2  # seconds between two looks at how far the processes are
+_LOCK = ".shard-{}-of-{}.lock"
+
+
+@contextmanager
+def working(folder: Path, number: int, count: int) -> Iterator[None]:
+    """Keep other processes from shard ``number`` of ``count`` of a store; they would do the same work.
+
+    Raises:
+        UserError: another process is at it, or the place cannot be written.
+
+    """
+    busy = f"{folder}: another process is at work on this store (shard {number}/{count}); wait for it"
+    with ExitStack() as held:
+        try:
+            held.enter_context(alone(folder / _LOCK.format(number, count), busy))
+        except OSError as error:
+            raise explain(folder, error) from error
+        yield
 
 
 def write_parts(
@@ -154,6 +173,14 @@ def finish(folder: Path, plan: Plan) -> Header | None:
     )
     with temporary_file(folder / HEADER) as temporary:
         temporary.write_text(header.dumps(), "utf-8")
-    for leftover in folder.glob(".part-*.part.*"):  # of processes that were killed
-        discard(leftover)
+    _tidy(folder)
     return header
+
+
+def _tidy(folder: Path) -> None:
+    """Remove what processes that were killed have left; another one may write the same parts even now."""
+    for suffix in (".tar", ".jsonl", ".json"):
+        sweep(folder, suffix)
+    for place in folder.glob(_LOCK.format("*", "*")):
+        with suppress(UserError, OSError), alone(place, "held"):
+            pass  # a lock that nobody holds goes when it is let go
