@@ -22,7 +22,17 @@ if TYPE_CHECKING:
 
 LARGEST = 1 << 31
 """Bytes of the largest array that is read: 512 numbers for each frame of 11 hours at 25 frames/s."""
-DAMAGE = (zipfile.BadZipFile, zlib.error, OSError, ValueError, KeyError, TypeError, EOFError, SyntaxError)
+DAMAGE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    OSError,
+    ValueError,
+    KeyError,
+    TypeError,
+    EOFError,
+    SyntaxError,
+    OverflowError,
+)
 """What NumPy and the archive raise for a file that is damaged."""
 
 

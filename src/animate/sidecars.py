@@ -33,6 +33,7 @@ from typing import IO, TYPE_CHECKING, Any, Self, cast
 
 import numpy as np
 
+from animate import safe_json
 from animate.errors import UserError
 from animate.npz import DAMAGE, LARGEST, open_archive, open_arrays, read_array
 from animate.video.atomic import temporary_file
@@ -93,12 +94,23 @@ class Header:
     @classmethod
     def loads(cls, text: str) -> Header:
         """Read what :meth:`dumps` wrote. Raises ``ValueError`` and the like for anything else."""
-        values = json.loads(text)
+        values = safe_json.loads(text)
         if values.pop("format") != FORMAT:
             raise ValueError("it has another format")
         broken = {int(number): str(reason) for number, reason in values.pop("broken").items()}
-        height, width = values.pop("size")
-        return cls(key=Key(**values.pop("key")), size=(height, width), broken=broken, **values)
+        height, width = (_whole(side) for side in values.pop("size"))
+        num_frames, found = _whole(values.pop("num_frames")), _whole(values.pop("found"))
+        layout = values.pop("layout")
+        if not isinstance(layout, str):
+            raise ValueError("its layout is no name")
+        key = Key(**values.pop("key"))
+        return cls(key, num_frames, (height, width), found, layout, broken, **values)
+
+
+def _whole(value: object) -> int:
+    if not isinstance(value, int) or value < 0:
+        raise ValueError(f"{value!r} is no count")
+    return value
 
 
 def digest(files: Sequence[Path]) -> str:

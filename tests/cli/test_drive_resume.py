@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import os
 import signal
+import struct
 import subprocess
 import sys
 import time
+import zlib
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from animate.cli import main
 from animate.pipelines import kept_frames
@@ -156,6 +159,48 @@ def test_a_damaged_frame_is_named(drive, begun, capsys, tmp_path):
     assert "000001.png is damaged; delete it" in capsys.readouterr().err
     (tmp_path / "out.partial" / "000001.png").unlink()
     assert drive("--resume") == 0
+
+
+def absurd_header(path):
+    """A picture of one pixel that says that it has 100,000 x 100,000."""
+    Image.new("RGB", (1, 1)).save(path)
+    content = path.read_bytes()
+    header = b"IHDR" + struct.pack(">II", 100_000, 100_000) + content[24:29]
+    path.write_bytes(content[:12] + header + struct.pack(">I", zlib.crc32(header)) + content[33:])
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda path: Image.new("L", (64, 64)).save(path),
+        lambda path: Image.new("RGB", (16, 16)).save(path),
+        lambda path: Image.new("1", (13_000, 13_000)).save(path),
+        absurd_header,
+    ],
+    ids=["grey", "small", "large", "absurd"],
+)
+def test_a_frame_that_is_no_result_of_the_render_is_named(drive, begun, capsys, tmp_path, spoil):
+    spoil(tmp_path / "out.partial" / "000001.png")
+    assert drive("--resume") == 2
+    assert "000001.png is damaged; delete it" in capsys.readouterr().err
+
+
+def test_facts_that_cannot_be_read(drive, begun, capsys, tmp_path):
+    (tmp_path / "out.partial" / "render.json").write_text(100_000 * "[")
+    assert drive("--resume") == 2
+    assert "does not say what its frames are of" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("text", ["[1]", "{}", "null", "1e999", "-5", "9999999", "["])
+def test_a_start_frame_that_is_none_is_found_anew(drive, broken, monkeypatch, tmp_path, text):
+    options = ["--best-frame", "auto"]
+    assert drive(*options, output="whole") == 0
+    broken(5)
+    assert drive(*options, "--resume") == 130
+    monkeypatch.undo()
+    (tmp_path / "out.partial" / "start_frame.json").write_text(text)
+    assert drive(*options, "--resume") == 0
+    np.testing.assert_array_equal(pictures(tmp_path / "out"), pictures(tmp_path / "whole"))
 
 
 def test_two_at_once_are_refused(drive, begun, capsys, tmp_path):

@@ -7,8 +7,10 @@ store is in ``data/test_store.py``, downloads are in ``checkpoints/test_weights.
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
+import math
 import os
 import pickle
 import resource
@@ -26,7 +28,7 @@ import numpy as np
 import pytest
 import torch
 
-from animate import checkpoints
+from animate import checkpoints, safe_json
 from animate.checkpoints.architectures import ARCHITECTURES
 from animate.checkpoints.description import KEY
 from animate.checkpoints.load import skeleton
@@ -38,6 +40,8 @@ from animate.training.resume import training_of
 from animate.video.probe import probe
 
 HEADER = Header(Key("pose", "imported", "1", "0"), 10, (48, 64), 10, "coco17")
+HUGE, DEEP = "1" + 400 * "0", 100_000 * "["
+"""A number that is no float, and a text that no parser goes to the bottom of."""
 SPARE = 1 << 30  # bytes that a process may take beyond what it has: all claims here are far larger
 
 
@@ -154,12 +158,21 @@ def test_the_named_flag_alone_lets_a_bomb_go_off(tmp_path, capfd):
         ),
         ({"networks": {"generator_width": 10**9}}, "generator_width must be a whole number from 1 to 4096"),
         ({"networks": {"generator_depth": 10**9}}, "generator_depth must be a whole number from 0 to 8"),
+        ({"networks": {"temperature": 10**400}}, "temperature must be a number from"),
     ],
-    ids=["target", "import path", "width", "depth"],
+    ids=["target", "import path", "width", "depth", "beyond every float"],
 )
 def test_a_description_that_asks_for_something_else(drive, checkpoint, tmp_path, mark, description, told):
     values = json.loads(json.dumps(description).replace("MARK", str(mark)))
     assert told in drive(checkpoint=changed(checkpoint, tmp_path / "a.ckpt", **values))
+
+
+def test_a_description_that_is_nested_deep():
+    nested = []
+    for _ in range(5000):
+        nested = [nested]
+    with pytest.raises(UserError, match=r"image_size must be a whole number from .* not \[+"):
+        ARCHITECTURES["fomm"].networks.complete({"image_size": nested}, "here")
 
 
 def hollow(kind, shape, dtype):
@@ -184,6 +197,14 @@ def test_widths_that_are_allowed_but_not_there(drive, tmp_path, kind):
     checkpoints.save(tmp_path / "a.ckpt", {"state_dict": state}, checkpoints.describe("fomm", arguments))
     assert (tmp_path / "a.ckpt").stat().st_size < 1e6
     assert "do not fit the networks" in drive(checkpoint=tmp_path / "a.ckpt")
+
+
+def test_complex_weights(drive, checkpoint, tmp_path):
+    content = torch.load(checkpoint, weights_only=True)
+    name = next(name for name, value in content["state_dict"].items() if value.is_floating_point())
+    content["state_dict"][name] = content["state_dict"][name].to(torch.complex64)
+    torch.save(content, tmp_path / "a.ckpt")
+    assert "complex numbers: " in drive(checkpoint=tmp_path / "a.ckpt")
 
 
 def test_a_checkpoint_that_swells(drive, checkpoint, tmp_path):
@@ -213,6 +234,16 @@ def test_a_bomb_in_the_settings_beside_a_checkpoint(tmp_path, mark):
     (tmp_path / "config.yaml").write_text(f"seed: !!python/object/apply:os.mkdir ['{mark}']\n")
     with pytest.raises(UserError, match=r"config\.yaml is damaged, or more than plain settings"):
         training_of(tmp_path / "checkpoints" / "a.ckpt")
+
+
+@pytest.mark.parametrize("text", [DEEP, "seed: 9999-99-99", f"seed: {10 * HUGE * 2}", 'size: "${"'])
+def test_settings_that_no_parser_likes(refused, checkpoint, tmp_path, text):
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "config.yaml").write_text(text)
+    with contextlib.suppress(UserError):  # a long number is one to some
+        training_of(tmp_path / "checkpoints" / "a.ckpt")
+    files = ["--config", tmp_path / "config.yaml", "--checkpoint", checkpoint]
+    assert "config.yaml" in refused("convert", "fomm", *files, "--output", tmp_path / "b.ckpt")
 
 
 # Pictures and videos
@@ -381,7 +412,102 @@ def test_a_sidecar_with_a_hostile_header(tmp_path, text):
         Sidecar(tmp_path / "a.npz")
 
 
+def test_an_array_of_no_size_that_no_machine_can_count(refused, media, tmp_path):
+    (tmp_path / "poses.npy").write_bytes(packed_array((0, int(HUGE)), 0))
+    line = refused("annotate", "pose", media / "clip.mp4", "--import", tmp_path / "poses.npy")
+    assert "poses.npy is not a NumPy file that can be read" in line
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        {"num_frames": "10"},
+        {"found": -1},
+        {"layout": ["coco17"]},
+        {"size": [48, 64.5]},
+        {"num_frames": 10**30},
+    ],
+)
+def test_a_sidecar_whose_header_is_no_header(tmp_path, header):
+    text = json.dumps(json.loads(HEADER.dumps()) | header)
+    np.savez(tmp_path / "a.npz", header=np.asarray(text))
+    with pytest.raises(SidecarError, match=r"a\.npz is damaged or no sidecar"):
+        Sidecar(tmp_path / "a.npz")
+
+
+# Texts
+
+
+NO_JSON = [DEEP, HUGE, "-" + HUGE, "1e999", "[Infinity]", str(2**63), "{", "", b"\xff"]
+
+
+@pytest.mark.parametrize("text", NO_JSON)
+def test_no_json_that_a_program_cannot_compute_with(text):
+    with pytest.raises(ValueError):  # noqa: PT011  the message is the parser's
+        safe_json.loads(text)
+
+
+def test_json_is_otherwise_what_it_always_is():
+    text = json.dumps({"a": [1, -2.5, None, True, "1e999", 2**63 - 1, 1e308], "b": {"c": "é"}})
+    assert safe_json.loads(text) == json.loads(text)
+    assert math.isnan(safe_json.loads("NaN"))
+
+
+@pytest.mark.parametrize("number", [99_999_999_999, HUGE])
+def test_a_pose_of_a_frame_that_is_far_away(refused, media, tmp_path, number):
+    person = f'"keypoints": {[1] * 51}, "score": 1, "people": []'
+    for name, key in (("coco", "image_id"), ("openpose", "frame")):
+        path = tmp_path / f"{name}.json"
+        path.write_text(f'[{{"{key}": {number}, {person if key == "image_id" else person[-12:]}}}]')
+        line = refused("annotate", "pose", "--import", path, media / "clip.mp4", "--output", tmp_path / "out")
+        assert path.name in line
+
+
+def test_an_index_cache_is_never_a_reason_to_stop(media, tmp_path, capfd):
+    for split in ("train", "test"):
+        (tmp_path / split).mkdir()
+        shutil.copy(media / "clip.mp4", tmp_path / split / "clip.mp4")
+    told = main(["data", "check", str(tmp_path)])
+    assert told == 1  # the same clip twice
+    cache = tmp_path / ".animate-index.json"
+    head, body = cache.read_text().splitlines()
+    for spoiled in (f"{DEEP}\n{body}", f"{head}\n{DEEP}", f"{head}\n{HUGE}"):
+        cache.write_text(spoiled)
+        assert main(["data", "check", str(tmp_path)]) == told, capfd.readouterr()
+
+
+def test_an_evaluation_with_a_number_that_is_none(refused, tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "metrics.json").write_text(f'{{"value": {HUGE}}}')
+    assert "metrics.json" in refused("compare", tmp_path / "a", tmp_path / "b", "--output", tmp_path / "out")
+
+
+# Addresses
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "s3://AKIAXYZ:SuperSecret99@bucket/store",
+        "http://user:SuperSecret99@127.0.0.1:9/store",
+        "https://127.0.0.1:9/store?token=SuperSecret99",
+        "nosuch://user:SuperSecret99@host/store",
+        "ftp://user:SuperSecret99@127.0.0.1:9/store",
+    ],
+)
+def test_what_cannot_be_reached_is_told_without_its_password(refused, address):
+    line = refused("data", "check", address)
+    assert "SuperSecret99" not in line
+    assert "cannot be re" in line
+
+
 # Lists
+
+
+def test_a_list_that_names_the_home_of_nobody(refused, tmp_path):
+    (tmp_path / "list.jsonl").write_text('{"path": "~nobody-of-this-name/a.mp4", "split": "train"}\n')
+    assert "list.jsonl, line 1" in refused("data", "check", tmp_path / "list.jsonl")
 
 
 def test_a_list_shows_nothing_of_files_that_are_no_clips(refused, tmp_path):

@@ -219,12 +219,14 @@ def test_a_run_that_ends_leaves_what_another_one_writes_at_this_moment(source, t
     folder = tmp_path / "store"
     plan = plan_of(FolderIndex(source), LOSSLESS)
     begin(folder, plan)
-    with temporary_file(folder / "part-00000.tar") as theirs, working(folder, 1, 2):
+    (folder / ".shard-1-of-1.lock").touch()  # of a run that was killed
+    left_by_a_killed_process(folder / "part-00001.tar")
+    with working(folder, 1, 2), temporary_file(folder / "part-00000.tar") as theirs:
         theirs.write_bytes(b"so far")
-        (folder / ".shard-1-of-1.lock").touch()  # of a run that was killed
         assert prepare(FolderIndex(source), folder) is not None
         theirs.write_bytes((folder / "part-00000.tar").read_bytes())
         assert (folder / ".shard-1-of-2.lock").exists()
+    finish(folder, plan)
     assert not list(folder.glob(".*"))
 
 
@@ -358,6 +360,8 @@ HOSTILE = {
     "sidecar elsewhere": (spoil_index, lambda _, c: c.update(annotations={"../../x.y.npz": [0, 10]})),
     "sidecar behind the end": (spoil_index, lambda _, c: c.update(annotations={"pose.x.npz": [0, 10**12]})),
     "a split of its own": (spoil_index, lambda _, c: c.update(split="../train")),
+    "a quality beyond every float": (spoil_header, lambda v: v.update(psnr=10**400)),
+    "a rate beyond every float": (spoil_index, lambda _, c: c.update(fps=10**400)),
     "a part of petabytes": (spoil_index, lambda h, _: h["tar"].update(size=1 << 60)),
 }
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
+from animate.redaction import without_secrets
 from animate.training import main
-from animate.training.redaction import without_secrets
 from animate.training.resume import differences
 from cli import TINY, refused, runs
 

@@ -8,12 +8,12 @@ is cut off.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from animate import safe_json
 from animate.errors import UserError
 
 if TYPE_CHECKING:
@@ -37,10 +37,10 @@ class BoxFile:
     def read(cls, path: Path) -> Self:
         """Read the file. Raises ``UserError`` when it is missing or something else."""
         try:
-            found = json.loads(path.read_text("utf-8"))
+            found = safe_json.loads(path.read_text("utf-8"))
         except OSError as error:
             raise UserError(f"{path} cannot be read: {error.strerror}") from error
-        except (ValueError, RecursionError) as error:
+        except ValueError as error:
             raise UserError(f"{path} is not JSON: {error}") from error
         entries = {"": found} if isinstance(found, list) else found
         if not isinstance(entries, dict) or not all(isinstance(part, list) for part in entries.values()):

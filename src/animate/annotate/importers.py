@@ -6,12 +6,12 @@ frame the main one is taken (``figures.main_figures``). A score of 0, or NaN, is
 
 from __future__ import annotations
 
-import json
 import re
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from animate import safe_json
 from animate.annotate.figures import Figure, main_pose, to_unit
 from animate.data.frame_files import natural_key
 from animate.errors import UserError
@@ -35,6 +35,7 @@ OPENPOSE_LAYOUTS = {
 """By how many numbers a person has: x, y and the confidence of each point."""
 _DETAILS = {"face_keypoints_2d": 210, "hand_left_keypoints_2d": 63, "hand_right_keypoints_2d": 63}
 """The lists that may stand beside the body's, in the order of our layouts, with their lengths."""
+_MOST_FRAMES = 2_000_000
 _LAST_NUMBER = re.compile(r"\d+(?=\D*$)")
 
 
@@ -86,6 +87,7 @@ def read_coco17(path: Path, size: Size, *, first: int = 0) -> Pose:
         return main_pose(COCO17, [[to_figure(frame, size)] for frame in values])
     frames: list[list[Figure]] = []
     for number, entry in _coco_entries(path, first):
+        _check_number(number, path)
         frames += [[] for _ in range(number + 1 - len(frames))]
         if entry is not None:
             values = _numbers(entry.get("keypoints"), path, number)
@@ -160,9 +162,18 @@ def _openpose_frames(path: Path) -> list[Any]:
         number = entry.get("frame", place) if isinstance(entry, dict) else place
         if not isinstance(number, int) or number < len(frames):
             raise UserError(f"{path}: frame {number!r} comes after frame {len(frames) - 1}")
+        _check_number(number, path)
         frames += [{"people": []} for _ in range(number - len(frames))]
         frames.append(entry)
     return frames
+
+
+def _check_number(number: int, path: Path) -> None:
+    """Look at the number of a frame before there is room for all that come before it."""
+    if number >= _MOST_FRAMES:
+        raise UserError(
+            f"{path}: frame {number}; up to {_MOST_FRAMES} frames are read, 11 hours at 50 a second"
+        )
 
 
 def _people(frame: Any, path: Path) -> list[NDArray[np.float64]]:
@@ -272,10 +283,10 @@ def _array(path: Path, names: Sequence[str], joints: int, columns: Sequence[int]
 
 def _json(path: Path) -> Any:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return safe_json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror}") from error
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise UserError(f"{path} is not JSON: {error}") from error
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from animate import safe_json
 from animate.annotate.figures import main_pose, to_pixels
 from animate.annotate.importers import load_arrays, read_coco17, read_mediapipe33, read_openpose, to_figure
 from animate.errors import UserError
@@ -61,8 +61,8 @@ def _read(path: Path, size: Size) -> Pose:
 
 def _is_coco(path: Path) -> bool:
     try:
-        content: Any = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError, RecursionError):
+        content: Any = safe_json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
         return False  # the importer says what is wrong
     if isinstance(content, list):
         return bool(content) and isinstance(content[0], dict) and "keypoints" in content[0]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import inspect
 import math
+import reprlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
@@ -59,7 +60,7 @@ class Real:
         """Tell whether the value is a number in the range."""
         if not isinstance(value, int | float) or isinstance(value, bool):
             return False
-        return math.isfinite(value) and self.low <= value <= self.high
+        return self.low <= value <= self.high and math.isfinite(value)
 
     def __str__(self) -> str:
         return f"a number from {self.low} to {self.high}"
@@ -135,7 +136,7 @@ class Part:
         if name not in self.bounds:
             return f"unknown argument {name} (known: {', '.join(self.bounds)})"
         if not self.bounds[name].accepts(value):
-            return f"{name} must be {self.bounds[name]}, not {value!r:.40}"
+            return f"{name} must be {self.bounds[name]}, not {reprlib.repr(value):.40}"
         return None
 
 

@@ -18,7 +18,8 @@ def differences(expected: Mapping[str, Tensor], found: Mapping[str, object]) -> 
     """List every key that is missing, not known, of another shape or hollow, folded into one line.
 
     A tensor in a file may repeat one number along its axes, share its numbers with others or have none at
-    all: a few bytes then ask for a network of any size, and are refused before it is built.
+    all: a few bytes then ask for a network of any size, and are refused before it is built. PyTorch would
+    take complex numbers, and leave their imaginary parts out.
 
     Args:
         expected: The state of the network.
@@ -37,6 +38,7 @@ def differences(expected: Mapping[str, Tensor], found: Mapping[str, object]) -> 
         "missing": [key for key in expected if key not in found],
         "unexpected": [key for key in found if key not in expected],
         "misshaped": unlike,
+        "complex numbers": [key for key in expected if _is_complex(found.get(key))],
         "larger than what is stored": _hollow([key for key in expected if key in found], found),
     }
     return "; ".join(f"{what}: {fold(keys)}" for what, keys in lists.items() if keys) or None
@@ -106,3 +108,7 @@ def _shape(value: object) -> str:
     if not _is_dense(value):
         return f"a tensor of the layout {value.layout}"
     return "x".join(str(side) for side in value.shape) or "a single number"
+
+
+def _is_complex(value: object) -> bool:
+    return isinstance(value, Tensor) and value.is_complex()

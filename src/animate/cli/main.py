@@ -106,7 +106,9 @@ def _print_any_name() -> None:
 
 
 def _fail(message: str, code: int = BAD_INPUT) -> int:
-    print("animate: error:", " ".join(message.splitlines()), file=sys.stderr)
+    from animate.redaction import without_secrets
+
+    print("animate: error:", without_secrets(" ".join(message.splitlines())), file=sys.stderr)
     return code
 
 

@@ -14,7 +14,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from animate import __version__
+from animate import __version__, safe_json
 from animate.data.layouts import Facts
 from animate.data.packed import PackedInfo
 from animate.video.atomic import discard, sweep, temporary_name
@@ -84,10 +84,11 @@ class IndexCache:
 
     def _parse(self, text: str) -> dict[str, tuple[Stamp, Facts]]:
         head, body = text.splitlines()
-        if json.loads(head) != {**self._header, "digest": _digest(body.encode())}:
+        if safe_json.loads(head) != {**self._header, "digest": _digest(body.encode())}:
             raise ValueError("it is damaged, or was written for other settings")
         return {
-            name: ((size, time), _facts(*values)) for name, (size, time, *values) in json.loads(body).items()
+            name: ((size, time), _facts(*values))
+            for name, (size, time, *values) in safe_json.loads(body).items()
         }
 
 

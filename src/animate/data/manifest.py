@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import csv
-import json
 import logging
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from animate import safe_json
 from animate.data.clips import ExcerptSource
 from animate.data.collection import without_collection
 from animate.data.index import SPLITS, Clip, Learner, Split, checked_strip_size, corrected, refuse_too_many
@@ -205,8 +205,8 @@ def _json_records(path: Path, lines: Iterator[str]) -> Iterator[tuple[int, dict[
         if not line.strip():
             continue
         try:
-            record = json.loads(line)
-        except (ValueError, RecursionError) as error:
+            record = safe_json.loads(line)
+        except ValueError as error:
             raise UserError(f"{path}, line {number}: is not JSON: {error}") from error
         if not isinstance(record, dict):
             raise UserError(
@@ -234,7 +234,10 @@ def _row(where: str, record: Mapping[str, Any], root: Path) -> Row:
         raise UserError(f"{where}: no path")
     if split not in SPLITS:
         raise UserError(f"{where}: split is {split!r}, not one of {', '.join(SPLITS)}")
-    path = root / Path(text).expanduser()
+    try:
+        path = root / Path(text).expanduser()
+    except RuntimeError as error:
+        raise UserError(f"{where}: {text}: {error}") from error
     subject = record.get("subject")
     start, stop = _frame(where, record, "start"), _frame(where, record, "stop")
     name = text if start is None and stop is None else f"{text}@{start or 0}-{'' if stop is None else stop}"

@@ -211,10 +211,11 @@ def drive_file(
                 matte=None if matte is None else resize_mask(box.cut(matte), (size, size)),
             )
             images = (frame.image for frame in driven)
+            shape = (size, size, 3 if matte is None else 4)
             if kept is None:
                 results = render(images, smoothing=smoothing)
             else:
-                results = kept.results(render, images, smoothing, settings.batch_size)
+                results = kept.results(render, images, smoothing, settings.batch_size, shape)
             pairs = zip(track(results, "animating", clip.num_frames), ours, strict=False)
             composed = ((compose(result, frame.image), frame.time) for result, frame in pairs)
             with closing(overlap(composed)) as ready:
@@ -256,7 +257,7 @@ def _initial_frame(
     if not isinstance(best, str):
         return None if best is None else clip.frame(best)
     search = partial(_search, best, networks, square, clip, settings.batch_size, track)
-    number = search() if kept is None else kept.start_frame(search)
+    number = search() if kept is None else kept.start_frame(search, clip.num_frames)
     # Counted among the frames that decode, so found by counting again, not by its number in the file.
     return next(islice(clip.frames(), number, None))
 

@@ -9,7 +9,9 @@ the output is the same as without an interruption, whatever its format.
 from __future__ import annotations
 
 import json
+import math
 import os
+import warnings
 from contextlib import contextmanager, suppress
 from typing import IO, TYPE_CHECKING, Any
 
@@ -17,6 +19,7 @@ import numpy as np
 import torch
 from PIL import Image
 
+from animate import safe_json
 from animate.errors import UserError
 from animate.video import atomic
 from animate.video.encode import check_output
@@ -84,7 +87,7 @@ def _settle(folder: Path, facts: Mapping[str, Any]) -> None:
             temporary.write_text(json.dumps(now, indent=1), "utf-8")
         return
     try:
-        before = json.loads(place.read_text("utf-8"))
+        before = safe_json.loads(place.read_text("utf-8"))
         changed = sorted(name for name in {*before, *now} if before.get(name) != now.get(name))
     except (OSError, ValueError, TypeError, AttributeError):
         raise UserError(f"{folder} does not say what its frames are of; delete it to begin anew") from None
@@ -120,11 +123,13 @@ class KeptFrames:
     def __init__(self, folder: Path, target: Path) -> None:
         self.folder, self.target = folder, target
 
-    def start_frame(self, find: Callable[[], int]) -> int:
-        """Recall the start frame, or find it and keep it in mind."""
+    def start_frame(self, find: Callable[[], int], frames: int | None) -> int:
+        """Recall which of so many frames, if that is known, is the start frame; or find it and keep it."""
         place = self.folder / START
         with suppress(OSError, ValueError):
-            return int(json.loads(place.read_text("utf-8")))
+            kept = safe_json.loads(place.read_text("utf-8"))
+            if isinstance(kept, int) and 0 <= kept < (frames or math.inf):
+                return kept
         found = find()
         with atomic.temporary_file(place) as temporary:
             temporary.write_text(str(found), "utf-8")
@@ -136,6 +141,7 @@ class KeptFrames:
         images: Iterator[Picture],
         smoothing: Smoothing | None,
         batch_size: int,
+        shape: tuple[int, int, int],
     ) -> Iterator[Picture]:
         """Yield the result of each driving frame: those that are kept, then new ones, which are kept too.
 
@@ -144,11 +150,15 @@ class KeptFrames:
             images: the driving frames from the first on.
             smoothing: of the keypoints, which has seen none yet.
             batch_size: new frames begin where a batch began, so that they are the same to the bit.
+            shape: (H, W, C) of results.
+
+        Raises:
+            UserError: a frame that was kept is damaged, or no result of this render.
 
         """
         done = self._count() // batch_size * batch_size
         for number, _ in zip(range(done), images, strict=False):
-            yield self._read(number)
+            yield self._read(number, shape)
         recorded = None if smoothing is None else Recorded(smoothing, self.folder / KEYPOINTS, done)
         for number, picture in enumerate(render(images, smoothing=recorded), done):
             write_image(_place(self.folder, number), picture)
@@ -161,13 +171,23 @@ class KeptFrames:
             number += 1
         return number
 
-    def _read(self, number: int) -> Picture:
+    def _read(self, number: int, shape: tuple[int, int, int]) -> Picture:
         place = _place(self.folder, number)
         try:
-            with Image.open(place) as picture:
+            with _careful(), Image.open(place) as picture:
+                if (picture.height, picture.width, len(picture.getbands())) != shape:
+                    raise ValueError(f"it is {picture.width}x{picture.height}, {picture.mode}")
                 return np.array(picture)
-        except (OSError, ValueError):
+        except (OSError, ValueError, Image.DecompressionBombError, Image.DecompressionBombWarning):
             raise UserError(f"{place} is damaged; delete it and run the same command again") from None
+
+
+@contextmanager
+def _careful() -> Iterator[None]:
+    """Within the block a picture of which Pillow warns is refused by it."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        yield
 
 
 class Recorded:

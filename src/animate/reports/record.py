@@ -12,6 +12,7 @@ import math
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from animate import safe_json
 from animate.errors import UserError
 from animate.metrics.base import Definition
 from animate.metrics.evaluation import MODEL, ClipResult, Evaluation, Summary
@@ -72,10 +73,10 @@ def read_record(path: Path) -> Evaluation:
 
 def _read_json(path: Path) -> Any:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return safe_json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror}; name a folder of an evaluation") from None
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise UserError(f"{path} is no JSON ({error}); evaluate again") from None
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from animate import safe_json
 from animate.errors import UserError
 from animate.reports.record import METRICS, is_record, read_record
 
@@ -72,8 +72,8 @@ def _hidden(path: Path, folder: Path) -> bool:
 def _is_evaluation(path: Path) -> bool:
     """Tell an evaluation from other files of this name."""
     try:
-        return is_record(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, RecursionError):
+        return is_record(safe_json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError):
         return False
 
 

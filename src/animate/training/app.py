@@ -17,11 +17,11 @@ from hydra.types import RunMode
 from pytorch_lightning.callbacks.progress.tqdm_progress import Tqdm
 
 from animate.errors import UserError
+from animate.redaction import without_secrets
 from animate.training.complaints import explain
 from animate.training.conf import conf_folder
 from animate.training.folders import global_rank
 from animate.training.ranks import ending, let_the_first_rank_speak
-from animate.training.redaction import without_secrets
 from animate.training.sweeps import Results, Sweep, noted
 
 if TYPE_CHECKING:

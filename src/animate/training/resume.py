@@ -7,13 +7,14 @@ from typing import Any, NamedTuple
 
 import yaml  # type: ignore[import-untyped]
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from animate.checkpoints import files
 from animate.checkpoints.description import description_of
 from animate.errors import UserError
+from animate.redaction import without_secrets
 from animate.training import folders
 from animate.training.folders import LAST
-from animate.training.redaction import without_secrets
 
 _NOT_COMPARED = ("resume", "run_id", "paths", "init_from", "trainer.default_root_dir")
 
@@ -105,8 +106,9 @@ def stored_config(folder: Path) -> dict[str, Any]:
         return {}
     try:
         stored = OmegaConf.to_container(OmegaConf.load(path))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise UserError(f"{path} is damaged, or more than plain settings: {error}") from error
+    except (OSError, ValueError, RecursionError, yaml.YAMLError, OmegaConfBaseException) as error:
+        reason = " ".join(str(error).split())[:160]
+        raise UserError(f"{path} is damaged, or more than plain settings: {reason}") from error
     return {str(key): value for key, value in stored.items()} if isinstance(stored, dict) else {}
 
 

@@ -17,6 +17,7 @@ from pytorch_lightning.strategies.launchers.subprocess_script import _Subprocess
 
 from animate import checkpoints
 from animate.errors import UserError
+from animate.redaction import without_secrets
 from animate.training import folders, resume
 from animate.training.allocator import keep_freed_memory
 from animate.training.callbacks.checkpoints import Checkpoints
@@ -28,7 +29,6 @@ from animate.training.callbacks.out_of_memory import OutOfMemory
 from animate.training.callbacks.rescue import Rescue
 from animate.training.checkpoint_io import AtomicCheckpointIO
 from animate.training.ranks import Launcher
-from animate.training.redaction import without_secrets
 from animate.training.value_types import wrong_values
 from animate.video.atomic import temporary_file
 

@@ -17,8 +17,8 @@ from lightning_fabric.loggers.logger import rank_zero_experiment
 from pytorch_lightning import loggers
 from typing_extensions import override
 
+from animate.redaction import without_secrets
 from animate.training.dashboards import STEP, Dashboard
-from animate.training.redaction import without_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -168,7 +168,7 @@ def _read_yaml(path: Path) -> dict[str, object]:
         raise UserError(f"there is no configuration {path}") from error
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}") from error
-    except (UnicodeDecodeError, yaml.YAMLError) as error:
+    except (ValueError, RecursionError, yaml.YAMLError) as error:  # a date or a number may be none
         reason = " ".join(str(error).split())[:160]
         raise UserError(f"{path} is not a YAML file: {reason}") from error
     if not isinstance(tree, dict):

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import numpy as np
 
+from animate import safe_json
 from animate.data.index import SPLITS, Split
 from animate.errors import UserError
 
@@ -97,7 +98,7 @@ class Header:
     def loads(cls, text: bytes, where: str) -> Header:
         """Read what :meth:`dumps` wrote. Raises ``StoreError`` for anything else."""
         with _Reading(where):
-            values = json.loads(text)
+            values = safe_json.loads(text)
             if values["format"] != FORMAT:
                 raise ValueError(f"it has format {values['format']!r}, and {FORMAT} is read")
             height, width = (_number(side, LARGEST_SIDE, 1) for side in values["size"])
@@ -161,7 +162,7 @@ class PartIndex:
     def loads(cls, text: bytes, where: str) -> PartIndex:
         """Read what :meth:`dumps` wrote. Raises ``StoreError`` for anything else, or bytes not in it."""
         with _Reading(where):
-            head, *lines = map(json.loads, text.splitlines())
+            head, *lines = map(safe_json.loads, text.splitlines())
             if head["format"] != FORMAT:
                 raise ValueError(f"it has format {head['format']!r}, and {FORMAT} is read")
             tar = _file(head["tar"], _LARGEST_PART)
@@ -184,7 +185,7 @@ class _Reading:
         pass
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
-        if isinstance(error, ValueError | TypeError | KeyError | AttributeError | RecursionError):
+        if isinstance(error, ValueError | TypeError | KeyError | AttributeError | OverflowError):
             said = "nothing under" if isinstance(error, KeyError) else ""
             reason = " ".join(f"{said} {error}".split())
             raise StoreError(f"{self._where}: is damaged or no index of a store: {reason}") from error

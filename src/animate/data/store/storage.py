@@ -109,8 +109,9 @@ def _file_system(address: str) -> Any:
         return connect(address)[0]
     except ImportError as error:
         raise UserError(f"{address}: {error}; for s3:// install animate[s3]") from error
-    except ValueError as error:
-        raise UserError(f"{address}: cannot be reached: {error}") from error
+    except Exception as error:  # some connect at once, and each has errors of its own
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise UserError(f"{address}: cannot be reached: {reason}; check the address") from error
 
 
 def is_address(root: str | os.PathLike[str]) -> bool:

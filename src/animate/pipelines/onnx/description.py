@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from animate import __version__
+from animate import __version__, safe_json
 from animate.checkpoints.architectures import ARCHITECTURES
 from animate.checkpoints.description import source_revision
 from animate.checkpoints.keys import printable
@@ -118,8 +118,8 @@ def _read(folder: Path) -> Mapping[str, Any]:
     if path.stat().st_size > LARGEST:
         raise UserError(f"{path} is no description of a model: it has {path.stat().st_size} bytes")
     try:
-        told = json.loads(path.read_bytes())
-    except (ValueError, RecursionError) as error:
+        told = safe_json.loads(path.read_bytes())
+    except ValueError as error:
         raise UserError(f"{path} is no JSON, or damaged; export the model again") from error
     if not isinstance(told, Mapping):
         raise UserError(f"{path} describes no model; export the model again")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import numpy as np
 from PIL import ImageColor
 
-from animate import __version__
+from animate import __version__, safe_json
 from animate.annotate.protocols import Pose
 from animate.errors import UserError
 from animate.layouts import layout_named
@@ -168,16 +168,25 @@ class PoseSet:
                 f"{folder}: no {MANIFEST} in it, so no data set of poses; make one: animate pose2vid prepare"
             )
         try:
-            values = json.loads(path.read_text("utf-8"))
+            values = safe_json.loads(path.read_text("utf-8"))
             if values.pop("format") != FORMAT:
                 raise UserError(f"{path} was written by another version; prepare the data set again")
             values.pop("version")
-            size, picture = tuple(values.pop("size")), tuple(values.pop("picture"))
-            skipped = {int(number): str(reason) for number, reason in values.pop("skipped").items()}
-            pieces = [Piece(**piece) for piece in values.pop("pieces")]
-            box = Box(*values.pop("box"))
-            return cls(folder, size=size, picture=picture, skipped=skipped, pieces=pieces, box=box, **values)
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            return cls(
+                folder,
+                recipe=dict(values["recipe"]),
+                video=str(values["video"]),
+                size=_size(values["size"]),
+                fps=float(values["fps"]),
+                layout=layout_named(str(values["layout"])).name,
+                picture=_size(values["picture"]),
+                box=Box(*_whole(values["box"])),
+                numbers=_whole(values["numbers"]),
+                times=[float(time) for time in values["times"]],
+                pieces=[Piece(str(p["path"]), *_whole([p["first"], p["count"]])) for p in values["pieces"]],
+                skipped={int(number): str(reason) for number, reason in values["skipped"].items()},
+            )
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise UserError(f"{path} is damaged ({error}); prepare the data set again") from error
 
     def write(self, folder: Path) -> None:
@@ -221,3 +230,16 @@ class PoseSet:
                 for whole, name in ((points, "points"), (found, "found"), (score, "score")):
                     whole[where] = sidecar.array(name)
         return Pose(self.layout, points, found, score)
+
+
+def _whole(values: list[object]) -> list[int]:
+    """Check that values of a manifest are whole numbers, and no strings that are taken for some."""
+    numbers = [value for value in values if isinstance(value, int)]
+    if len(numbers) != len(values):
+        raise ValueError("something that is no whole number stands where one should")
+    return numbers
+
+
+def _size(values: list[object]) -> tuple[int, int]:
+    height, width = _whole(values)
+    return height, width

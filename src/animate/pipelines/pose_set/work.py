@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from animate import safe_json
 from animate.annotate.frames import NOT_DECODED, batched
 from animate.annotate.protocols import Pose
+from animate.errors import UserError
+from animate.npz import DAMAGE, open_archive, read_array
 from animate.pipelines.pose_set.cutting import cut
 from animate.video.atomic import temporary_file
 from animate.video.intra import IntraWriter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
 
 _ARRAYS = ("points", "found", "score")
 _GREY = 127
+_ANEW = "delete it and run the same command again"
 _NOBODY = "no matte of the person"
 
 
@@ -60,11 +64,22 @@ def find_poses(footage: Footage, finder: PointFinder, folder: Path, advance: Adv
             arrays = _poses_of(footage, chunk, finder)
             with temporary_file(path) as temporary:
                 np.savez(temporary, allow_pickle=False, **arrays)
-        with np.load(path) as file:
-            pieces.append([file[name] for name in _ARRAYS])
+        pieces.append(_kept(path, len(chunk.numbers)))
         advance(len(chunk.numbers), "poses")
     points, found, score = (np.concatenate(arrays) for arrays in zip(*pieces, strict=True))
     return Pose(finder.layout, points, found, score)
+
+
+def _kept(path: Path, count: int) -> list[NDArray[Any]]:
+    """Read the poses of a piece. Raises ``UserError`` for other arrays than :func:`find_poses` writes."""
+    try:
+        with path.open("rb") as file, open_archive(file) as arrays:
+            found = [read_array(arrays, name) for name in _ARRAYS]
+    except DAMAGE as error:
+        raise UserError(f"{path} is damaged ({error}); {_ANEW}") from error
+    if any(len(array) != count for array in found):
+        raise UserError(f"{path} has poses of other frames; {_ANEW}")
+    return found
 
 
 def _poses_of(footage: Footage, chunk: Chunk, finder: PointFinder) -> dict[str, NDArray[np.generic]]:
@@ -122,9 +137,18 @@ def cut_frames(
             with temporary_file(told) as temporary:
                 temporary.write_text(json.dumps(reasons), "utf-8")
         parts.append(path)
-        useless |= {place[int(n)]: reason for n, reason in json.loads(told.read_text("utf-8")).items()}
+        useless |= _reasons(told, place)
         advance(len(chunk.numbers), "frames")
     return Cut(parts, useless)
+
+
+def _reasons(told: Path, place: Mapping[int, int]) -> dict[int, str]:
+    """Read which frames of a piece nothing can be learned from, and why, by their place."""
+    try:
+        found = safe_json.loads(told.read_text("utf-8"))
+        return {place[int(number)]: str(reason) for number, reason in found.items()}
+    except (ValueError, KeyError, AttributeError) as error:
+        raise UserError(f"{told} is damaged ({error}); {_ANEW}") from error
 
 
 def _pictures(

@@ -14,7 +14,7 @@ HIDDEN = "***"
 _SECRET = r"(?:key|token|secret|password|passwd|credentials?|signature)"
 _NAME = re.compile(rf"(?:^|[_.-])(?:api)?{_SECRET}$", re.IGNORECASE)
 _LOGIN = re.compile(
-    r"\b([a-z][\w+.-]+:/{1,2})[^/?#\s]+@", re.IGNORECASE
+    r"\b([a-z][\w+.-]+:/{1,2})([^/?#\s]+)@", re.IGNORECASE
 )  # one / in what was taken for a path
 _PARAMETER = re.compile(rf"(?:(?<=[?&,])|^)([+\w.-]*{_SECRET}|sig)=[^&#,\s]+", re.IGNORECASE)
 _SHORTEST = 8  # characters: a shorter value would be found in innocent words
@@ -38,9 +38,14 @@ def _without(node: Any, secrets: list[str]) -> Any:
         return [_without(value, secrets) for value in node]
     if not isinstance(node, str):
         return node
-    for secret in secrets:
+    for secret in (*secrets, *_logins(node)):
         node = node.replace(secret, HIDDEN)
     return _PARAMETER.sub(rf"\1={HIDDEN}", _LOGIN.sub(rf"\1{HIDDEN}@", node))
+
+
+def _logins(text: str) -> list[str]:
+    """List the logins of the addresses in a text: libraries repeat them without the rest of the address."""
+    return [login for _, login in _LOGIN.findall(text) if len(login) >= _SHORTEST]
 
 
 def _of_setting(name: str, value: Any, secrets: list[str]) -> Any:
