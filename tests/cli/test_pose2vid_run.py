@@ -221,8 +221,9 @@ def test_the_training_of_the_face_has_settings_of_its_own(finished):
     assert of == before | {"settings": ["x=2", "y=3"]}
 
 
-def test_damaged_notes_are_told(tmp_path):
-    (tmp_path / "run.json").write_text("{")
+@pytest.mark.parametrize("text", ["{", "[]", '{"train": 3}', 100_000 * "["])
+def test_damaged_notes_are_told(tmp_path, text):
+    (tmp_path / "run.json").write_text(text)
     with pytest.raises(UserError, match="is damaged"), Work.begin(tmp_path):
         pass
 

@@ -1,6 +1,7 @@
 """Data sets of frames and poses: the joints lie where they are seen, and nothing is lost or done twice."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from animate.layouts import COCO17
 from animate.ops.random import numpy_generator
 from animate.pipelines.framing import Box
 from animate.pipelines.pose_set import prepare as preparing
-from animate.pipelines.pose_set import video
+from animate.pipelines.pose_set import video, work
 from animate.pipelines.pose_set.cutting import centre, reaches_over, widened
 from animate.pipelines.pose_set.prepare import prepare
 from animate.pipelines.pose_set.reading import frame
@@ -203,11 +204,27 @@ def test_a_data_set_is_not_made_twice_nor_lost(media, tmp_path):
     assert (tmp_path / "set/train/frames.mp4").stat() == before
     with pytest.raises(UserError, match=r"is not empty.*--overwrite"):
         make(media, tmp_path / "set", size=(32, 32))
+    FolderIndex(tmp_path / "set").clips("train")
+    assert (tmp_path / "set/.animate-index.json").is_file()  # made in reading: does not count
     assert make(media, tmp_path / "set", size=(32, 32), overwrite=True).size == (32, 32)
+    (tmp_path / "set/train/notes.txt").write_text("mine")
+    with pytest.raises(UserError, match=r"set holds train/notes\.txt, which is not of the results"):
+        make(media, tmp_path / "set", overwrite=True)
     (tmp_path / "other").mkdir()
     (tmp_path / "other/thesis.txt").write_text("mine")
     with pytest.raises(UserError, match="holds something else"):
         make(media, tmp_path / "other", overwrite=True)
+
+
+def test_of_a_link_the_real_folder_becomes_the_data_set(media, tmp_path):
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "link").symlink_to("disk/set")
+    assert make(media, tmp_path / "link").folder == tmp_path / "link"
+    assert replace(PoseSet.load(tmp_path / "link"), folder=None) == replace(
+        PoseSet.load(tmp_path / "disk/set"), folder=None
+    )
+    assert (tmp_path / "link").is_symlink()
+    assert [path.name for path in (tmp_path / "disk").iterdir()] == ["set"]
 
 
 def test_frames_that_cannot_be_decoded_are_skipped(media, tmp_path):
@@ -325,6 +342,42 @@ def test_a_damaged_data_set_is_told(target, tmp_path):
     (tmp_path / "manifest.json").write_text(text)
     with pytest.raises(UserError, match=r"train/frames\.mp4: its poses are missing"):
         PoseSet.load(tmp_path).poses()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"recipe": 3},
+        {"size": [32]},
+        {"size": [32, "32"]},
+        {"layout": 7},
+        {"layout": "nowhere"},
+        {"numbers": ["a"]},
+        {"numbers": None},
+        {"fps": "fast"},
+        {"box": [0, 0, 1]},
+        {"pieces": [{"path": "a"}]},
+        {"skipped": []},
+    ],
+)
+def test_a_manifest_with_other_values_is_told(target, tmp_path, wrong):
+    values = json.loads((target.folder / "manifest.json").read_text())
+    (tmp_path / "manifest.json").write_text(json.dumps(values | wrong))
+    with pytest.raises(UserError, match=r"manifest\.json is damaged"):
+        PoseSet.load(tmp_path)
+
+
+def test_pieces_that_are_damaged_are_told(tmp_path):
+    (tmp_path / "poses.npz").write_bytes(b"PK torn")
+    with pytest.raises(UserError, match=r"poses\.npz is damaged .*; delete it"):
+        work._kept(tmp_path / "poses.npz", 3)
+    np.savez(tmp_path / "poses.npz", **{name: np.zeros((2, 1)) for name in ("points", "found", "score")})
+    with pytest.raises(UserError, match="poses of other frames"):
+        work._kept(tmp_path / "poses.npz", 3)
+    for text in ("[]", "{", '{"a": 1}', '{"7": "dark"}'):
+        (tmp_path / "told.json").write_text(text)
+        with pytest.raises(UserError, match=r"told\.json is damaged"):
+            work._reasons(tmp_path / "told.json", {1: 0})
 
 
 def test_sidecars_say_where_they_come_from(target):

@@ -169,25 +169,28 @@ class PoseSet:
             )
         try:
             values = safe_json.loads(path.read_text("utf-8"))
-            if values.pop("format") != FORMAT:
-                raise UserError(f"{path} was written by another version; prepare the data set again")
-            values.pop("version")
-            return cls(
-                folder,
-                recipe=dict(values["recipe"]),
-                video=str(values["video"]),
-                size=_size(values["size"]),
-                fps=float(values["fps"]),
-                layout=layout_named(str(values["layout"])).name,
-                picture=_size(values["picture"]),
-                box=Box(*_whole(values["box"])),
-                numbers=_whole(values["numbers"]),
-                times=[float(time) for time in values["times"]],
-                pieces=[Piece(str(p["path"]), *_whole([p["first"], p["count"]])) for p in values["pieces"]],
-                skipped={int(number): str(reason) for number, reason in values["skipped"].items()},
-            )
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            if values["format"] == FORMAT:
+                return cls._of(folder, values)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, UserError) as error:
             raise UserError(f"{path} is damaged ({error}); prepare the data set again") from error
+        raise UserError(f"{path} was written by another version; prepare the data set again")
+
+    @classmethod
+    def _of(cls, folder: Path, values: dict[str, Any]) -> PoseSet:
+        return cls(
+            folder,
+            recipe=dict(values["recipe"]),
+            video=str(values["video"]),
+            size=_size(values["size"]),
+            fps=float(values["fps"]),
+            layout=layout_named(str(values["layout"])).name,
+            picture=_size(values["picture"]),
+            box=Box(*_whole(values["box"])),
+            numbers=_whole(values["numbers"]),
+            times=[float(time) for time in values["times"]],
+            pieces=[Piece(str(p["path"]), *_whole([p["first"], p["count"]])) for p in values["pieces"]],
+            skipped={int(number): str(reason) for number, reason in values["skipped"].items()},
+        )
 
     def write(self, folder: Path) -> None:
         """Write the manifest into a folder."""
