@@ -16,7 +16,7 @@ from animate.data.store.layout import HEADER, File, Header, Part, decibels
 from animate.data.store.part import write_part
 from animate.data.store.plan import done
 from animate.errors import UserError
-from animate.video.atomic import explain, sweep, temporary_file
+from animate.video.atomic import discard, explain, sweep, temporary_file
 from animate.video.locks import alone
 
 if TYPE_CHECKING:
@@ -178,9 +178,13 @@ def finish(folder: Path, plan: Plan) -> Header | None:
 
 
 def _tidy(folder: Path) -> None:
-    """Remove what processes that were killed have left; another one may write the same parts even now."""
-    for suffix in (".tar", ".jsonl", ".json"):
-        sweep(folder, suffix)
+    """Remove what processes that were killed have left; while another one is at work, it is for that one."""
+    sweep(folder, ".json")
     for place in folder.glob(_LOCK.format("*", "*")):
-        with suppress(UserError, OSError), alone(place, "held"):
-            pass  # a lock that nobody holds goes when it is let go
+        try:
+            with alone(place, "held"):
+                pass  # of a process that was killed; its file goes as it is let go
+        except (UserError, OSError):
+            return
+    for leftover in folder.glob(".part-*.part.*"):
+        discard(leftover)
