@@ -9,6 +9,7 @@ from itertools import count, islice
 
 import numpy as np
 import pytest
+import torch
 
 from animate.checkpoints.description import describe
 from animate.checkpoints.save import save
@@ -16,6 +17,7 @@ from animate.errors import UserError
 from animate.networks.inpainting import BackgroundInpainter
 from animate.pipelines import Animator
 from animate.pipelines.drive import drive
+from animate.pipelines.onnx.description import MARKER
 
 
 def saved(path, method, networks):
@@ -60,6 +62,43 @@ def test_another_method_and_another_device_are_refused(tmp_path):
         Animator.load(path, "cpu")
     with pytest.raises(UserError, match="no such device"):
         Animator.load(path, "tpu")
+
+
+WRONG = {
+    "floats": (lambda picture: picture / 255, r"got \(64, 64, 3\) float64; give RGB from 0 to 255"),
+    "grey": (lambda picture: picture[..., 0], r"got \(64, 64\) uint8"),
+    "transparent": (lambda picture: np.dstack([picture, picture[..., :1]]), r"got \(64, 64, 4\) uint8"),
+    "tensor": (torch.from_numpy, r"got \(64, 64, 3\) torch.uint8"),
+    "text": (lambda _: "photo.png", r"got \(\) str"),
+    "empty": (lambda picture: picture[:0], r"got \(0, 64, 3\) uint8"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_what_is_no_picture_is_refused(animator, name):
+    picture = np.full((64, 64, 3), 90, np.uint8)
+    spoil, told = WRONG[name]
+    told = r"\(H, W, 3\) uint8 expected, " + told
+    with pytest.raises(UserError, match=f"source: {told}"):
+        animator.drive(spoil(picture), [picture])
+    with pytest.raises(UserError, match=f"initial: {told}"):
+        animator.drive(picture, [picture], initial=spoil(picture))
+    made = animator.drive(picture, [picture, picture, spoil(picture)], batch_size=1)
+    assert len(list(islice(made, 2))) == 2
+    with pytest.raises(UserError, match=f"driving picture 2: {told}"):
+        next(made)
+
+
+def test_a_runtime_that_is_none_and_one_that_is_missing(networks, tmp_path):
+    path = saved(tmp_path / "model.ckpt", "fomm", networks)
+    with pytest.raises(
+        UserError, match="runtime='x': there is none of this name; known are: torch, onnxruntime"
+    ):
+        Animator.load(path, "cpu", runtime="x")
+    (tmp_path / "exported").mkdir()
+    (tmp_path / "exported" / MARKER).touch()
+    with pytest.raises(UserError, match='load it with runtime="onnxruntime"'):
+        Animator.load(tmp_path / "exported", "cpu")
 
 
 def test_a_program_that_animates_loads_no_trainer():

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self, get_args
+
+import numpy as np
 
 from animate import checkpoints
 from animate.errors import UserError
@@ -17,13 +19,13 @@ from animate.pipelines.onnx.fomm import ExportedFirstOrderModel
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from animate.pipelines.animation_model import AnimationModel
     from animate.pipelines.keypoint_smoothing import Smoothing
 
 Runtime = Literal["torch", "onnxruntime"]
+RUNTIMES: tuple[Runtime, ...] = get_args(Runtime)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +54,20 @@ class Animator:
             runtime: what computes the networks.
 
         Raises:
-            UserError: the file holds no such model, or the device is not there.
+            UserError: the file holds no such model, the device is not there, or there is no such runtime.
 
         """
+        if runtime not in RUNTIMES:
+            raise UserError(
+                f"runtime={runtime!r}: there is none of this name; known are: {', '.join(RUNTIMES)}"
+            )
         if runtime == "onnxruntime":
             return cls(ExportedFirstOrderModel.load(Path(checkpoint), device))
         if (Path(checkpoint) / MARKER).is_file():
-            raise UserError(f"{checkpoint} is an exported model: add --runtime onnxruntime")
+            raise UserError(
+                f'{checkpoint} is an exported model: load it with runtime="onnxruntime"'
+                " (--runtime onnxruntime)"
+            )
         return cls(for_inference(checkpoints.load(checkpoint, resolve(device), method="fomm")))
 
     @property
@@ -92,15 +101,27 @@ class Animator:
             matte: ``(S, S)`` in [0, 1], 1 on the figure in the source's square; results then have a fourth
                 channel that says where the figure has moved.
 
+        Raises:
+            UserError: a picture is of another shape or type: the source or ``initial`` at once, a driving
+                frame when its turn comes.
+
         """
         return drive(
             self.networks,
-            source,
-            frames,
+            _checked(source, "source"),
+            (_checked(frame, f"driving picture {number}") for number, frame in enumerate(frames)),
             relative=relative,
             adapt_scale=adapt_scale,
             batch_size=batch_size or suitable_batch_size(self.networks),
-            initial=initial,
+            initial=None if initial is None else _checked(initial, "initial"),
             smoothing=smoothing,
             matte=matte,
         )
+
+
+def _checked(picture: Any, name: str) -> NDArray[np.uint8]:
+    """Give a picture back. Of floats in [0, 1] a model would make something, and nothing right."""
+    shape, kind = getattr(picture, "shape", ()), getattr(picture, "dtype", type(picture).__name__)
+    if isinstance(picture, np.ndarray) and kind == np.uint8 and shape[2:] == (3,) and picture.size:
+        return picture
+    raise UserError(f"{name}: (H, W, 3) uint8 expected, got {tuple(shape)} {kind}; give RGB from 0 to 255")
