@@ -88,7 +88,7 @@ def test_the_files_do_what_torch_does_at_any_batch(exported, networks, count):
 def test_what_the_folder_says_of_itself(exported, tiny_checkpoint, networks):
     told = json.loads((exported / "model.json").read_text())
     assert sorted(path.name for path in exported.iterdir()) == sorted(
-        [*map("{}.onnx".format, FILES), "model.json"]
+        [".animate-results", *map("{}.onnx".format, FILES), "model.json"]
     )
     assert told["networks"] == networks.arguments
     assert (told["architecture"], told["precision"], told["origin"]) == ("fomm", "fp32", "tiny.ckpt")
@@ -160,6 +160,15 @@ def test_an_existing_export_is_replaced_only_when_told(quick, tiny_checkpoint, t
     assert (tmp_path / "detector.onnx").read_bytes() != b"mine"
 
 
+def test_pictures_of_any_sizes_calibrate(networks, photos, tmp_path):
+    for number, size in enumerate([(48, 64), (64, 48), (33, 32), (32, 90), (100, 100), (40, 40)]):
+        write_image(tmp_path / f"{number}.png", np.full((*size, 3), 40 * number, np.uint8))
+    found = examples.pictures(networks, tmp_path)
+    assert found.first.shape == found.second.shape == (3, 3, 32, 32)
+    levels = torch.stack([found.first, found.second], dim=1)[:, :, 0, 0, 0].flatten()
+    assert torch.equal((levels * 255).round(), torch.arange(0, 240, 40).float())
+
+
 @pytest.mark.parametrize("kind", ["fp16", "int8"])
 def test_smaller_numbers_are_measured(quick, tiny_checkpoint, networks, photos, tmp_path, kind):
     exporting.export(tiny_checkpoint, tmp_path / kind, precision=kind, calibration=photos)
@@ -207,7 +216,9 @@ def test_int8_wants_examples(tiny_checkpoint, photos, tmp_path):
     few = tmp_path / "few"
     few.mkdir()
     (few / "0.png").write_bytes((photos / "0.png").read_bytes())
-    with pytest.raises(UserError, match="1 pictures; calibration needs at least"):
+    with pytest.raises(
+        UserError, match="few: calibration needs at least 6 pictures and finds 1; name a longer"
+    ):
         exporting.export(tiny_checkpoint, tmp_path / "out", precision="int8", calibration=few)
     assert not (tmp_path / "out").exists()
 
@@ -293,7 +304,7 @@ def test_pose2vid_in_8_bits_from_poses(dancer, monkeypatch, tmp_path):
     difference = np.abs(run(tmp_path / "g.onnx", **given)[0] - wanted)
     assert 0 < difference.mean() < 0.02
     monkeypatch.setattr(Person, "open", lambda _: Person(pose_of(pose, 3), (32, 48)))
-    with pytest.raises(UserError, match="3 usable poses"):
+    with pytest.raises(UserError, match="at least 6 usable poses and finds 3; name a longer clip"):
         examples.conditions(model, Path("dance.mp4"))
 
 

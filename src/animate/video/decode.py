@@ -236,14 +236,15 @@ def stream(path: Path | str, start: int = 0, stop: int | None = None) -> Iterato
     """
     path = Path(path)
     if path.is_dir():
-        yield from _stream_pictures(path, _pictures(path), start, stop)
+        yield from _stream_pictures(path, pictures_in(path), start, stop)
     elif path.suffix.lower() in PICTURE_SUFFIXES:
         yield from _stream_pictures(path, [path], start, stop)
     else:
         yield from _stream_video(path, start, stop)
 
 
-def _pictures(folder: Path) -> list[Path]:
+def pictures_in(folder: Path) -> list[Path]:
+    """List the pictures of a folder in natural order. Raises ``UserError`` when there are none."""
     found = [
         p for p in folder.iterdir() if p.suffix.lower() in PICTURE_SUFFIXES and not p.name.startswith(".")
     ]

@@ -16,10 +16,14 @@ from animate.pipelines.framing import to_model
 from animate.pipelines.posed import Person
 from animate.pipelines.transfer import check, in_layout_of
 from animate.pipelines.usable import usable
-from animate.video.decode import stream
+from animate.video.decode import pictures_in, stream
+from animate.video.image import read_image
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
+
+    from numpy.typing import NDArray
 
     from animate.networks.fomm import FirstOrderModel
     from animate.networks.pix2pixhd import Pix2PixHD
@@ -49,7 +53,7 @@ class Examples(NamedTuple):
 
 
 def pictures(networks: FirstOrderModel, files: Path | None) -> Examples:
-    """Take frames of a video or a folder of pictures, cut to the model's square; or draw smooth patterns.
+    """Cut frames of a video, or a folder's pictures of any sizes, to the model's square; or draw patterns.
 
     Raises:
         UserError: there are too few.
@@ -62,10 +66,19 @@ def pictures(networks: FirstOrderModel, files: Path | None) -> Examples:
         drawn = F.interpolate(coarse, (size, size), mode="bicubic", align_corners=False).clamp(0, 1)
         return Examples.halves(drawn, "drawn patterns")
     # Cut as they come: so many whole frames of a film would fill the memory.
-    squares = [to_model(frame.image, size) for frame in islice(stream(files), LOOKED_AT)]
+    squares = [to_model(image, size) for image in islice(_images(files), LOOKED_AT)]
     if len(squares) < FEWEST:
-        raise UserError(f"{files}: {len(squares)} pictures; calibration needs at least {FEWEST}")
+        raise UserError(
+            f"{files}: calibration needs at least {FEWEST} pictures and finds {len(squares)}; name a longer"
+            " video or a folder of more pictures"
+        )
     return Examples.halves(to_tensor(networks, [squares[i] for i in _spread(len(squares))]), files.name)
+
+
+def _images(files: Path) -> Iterator[NDArray[np.uint8]]:
+    if files.is_dir():  # one by one, since they need not be of one size as those of a clip
+        return map(read_image, pictures_in(files))
+    return (frame.image for frame in stream(files))
 
 
 def conditions(networks: Pix2PixHD, files: Path | None) -> Examples:
@@ -82,7 +95,10 @@ def conditions(networks: Pix2PixHD, files: Path | None) -> Examples:
     pose = in_layout_of(networks, person.pose)
     good = np.flatnonzero(usable(pose))
     if len(good) < FEWEST:
-        raise UserError(f"{files}: {len(good)} usable poses; calibration needs at least {FEWEST}")
+        raise UserError(
+            f"{files}: calibration needs at least {FEWEST} usable poses and finds {len(good)}; name a longer"
+            " clip or a larger data set"
+        )
     chosen = good[_spread(len(good))]
     points, found = (torch.from_numpy(array[chosen]) for array in (pose.points, pose.found))
     label = networks.draw(points, found, person.size)
