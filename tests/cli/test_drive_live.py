@@ -259,12 +259,24 @@ def test_refused(live, capsys, tmp_path, media, monkeypatch):
     assert "not allowed with" in no("--driving", "-", "--camera", "0")
     assert "camera 97 cannot be opened" in no("--camera", "97")
     assert "cannot be opened" in no("--driving", "tcp://127.0.0.1:1")
+    monkeypatch.setattr("animate.video.live.PATIENCE", 0.5)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"tcp://127.0.0.1:{server.getsockname()[1]}"
+        assert f"{address}: nothing came within 0.5 s; check that it sends" in no("--driving", address)
     monkeypatch.setitem(sys.modules, "pyvirtualcam", None)
     assert "animate[camera]" in no("--driving", "-", "--virtual-camera")
     monkeypatch.delenv("DISPLAY", raising=False)
     monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
     if sys.platform == "linux":
         assert "no display" in no("--driving", "-", "--preview")
+
+
+def test_an_output_that_is_there_is_told_before_anything_is_opened(live, capsys, tmp_path, monkeypatch):
+    monkeypatch.setattr("animate.video.live.LiveSource.__init__", lambda *_: pytest.fail("it was opened"))
+    (tmp_path / "out.mp4").write_bytes(b"mine")
+    assert live("--driving", "-") == 2
+    assert "out.mp4 exists; choose another name or allow overwriting it" in capsys.readouterr().err
+    assert (tmp_path / "out.mp4").read_bytes() == b"mine"
 
 
 def test_nothing_comes_through_the_pipe(live, stdin, capsys, tmp_path):

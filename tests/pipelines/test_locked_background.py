@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -14,6 +15,7 @@ from animate.pipelines.drive import drive
 from animate.pipelines.files import DriveSettings
 from animate.pipelines.framing import Box
 from animate.pipelines.locked_background import Plate, source_matte
+from animate.video.encode import VideoWriter
 from animate.video.image import write_image
 
 GROUND, FIGURE = (40, 90, 60), (250, 30, 30)
@@ -124,6 +126,17 @@ def test_a_matte_from_a_file(picture, matte, tmp_path):
     np.testing.assert_array_equal(source_matte(picture, tmp_path / "matte.png"), matte)
 
 
+@pytest.mark.parametrize("name", ["matte.jpg", "matte.mp4", "matte.webm", "matte.gif"])
+def test_a_matte_that_was_stored_with_loss_is_grey_still(picture, matte, tmp_path, name):
+    grey = np.repeat(np.rint(matte * 255).astype(np.uint8)[..., None], 3, axis=2)
+    if name.endswith(".jpg"):
+        write_image(tmp_path / name, grey)
+    else:
+        with VideoWriter(tmp_path / name, 25) as writer:
+            writer.write(grey)
+    assert np.abs(source_matte(picture, tmp_path / name) - matte).mean() < 0.05
+
+
 def test_refused(picture, tmp_path):
     write_image(tmp_path / "small.png", np.full((16, 32, 3), 255, np.uint8))
     write_image(tmp_path / "black.png", np.zeros((32, 32, 3), np.uint8))
@@ -131,6 +144,15 @@ def test_refused(picture, tmp_path):
         source_matte(picture, tmp_path / "small.png")
     with pytest.raises(UserError, match="no figure"):
         source_matte(picture, tmp_path / "black.png")
+    write_image(tmp_path / "photo.png", np.full((32, 32, 3), (200, 180, 120), np.uint8))
+    with pytest.raises(
+        UserError, match=r"photo\.png: is in colour, and a matte is grey: white on the figure"
+    ):
+        source_matte(picture, tmp_path / "photo.png")
+    with pytest.raises(
+        UserError, match="nope: is neither a file nor a back-end of mattes; known are: mask_rcnn"
+    ):
+        source_matte(picture, Path("nope"))
     with pytest.raises(UserError, match="no back-end"):
         source_matte(picture, "nobody")
 

@@ -44,7 +44,9 @@ def is_live(args: argparse.Namespace) -> bool:
 
 
 def check(args: argparse.Namespace) -> None:
-    """Raise ``UserError`` for options that do not go together, before anything is opened."""
+    """Raise ``UserError`` for options that do not go together, or a live output, before anything opens."""
+    from animate.video.encode import check_output
+
     if not is_live(args):
         if args.preview or args.virtual_camera:
             raise UserError("--preview and --virtual-camera are for live input: --camera N or --driving -")
@@ -58,6 +60,8 @@ def check(args: argparse.Namespace) -> None:
         raise UserError("--driving-box of live input: give x,y,width,height in pixels")
     if args.output is None and not args.preview and not args.virtual_camera:
         raise UserError("nowhere to show the result: give --output, --preview or --virtual-camera")
+    if args.output is not None:
+        check_output(args.output, args.overwrite)
 
 
 def run(

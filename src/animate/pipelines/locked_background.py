@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 LOW, HIGH = 0.1, 0.9
 """Mattes are stretched between these to [0, 1]: the haze that back-ends leave on the background is none."""
+TINT = 32
+"""Levels by which the channels of a grey picture may differ: those of a lossy format are not quite equal."""
 RIM = 0.015
 """Around the figure that is filled as well, as a share of the shorter side: its outline is mixed with it."""
 
@@ -43,7 +45,8 @@ def source_matte(picture: Picture, matte: Path | str) -> Matte:
         (H, W) in [0, 1].
 
     Raises:
-        UserError: there is no such file or back-end, its size is another, or there is no figure in it.
+        UserError: there is no such file or back-end, it is not grey, its size is another, or there is no
+            figure in it.
 
     """
     found = backends.mattes(matte)(picture[None])[0] if isinstance(matte, str) else _read(matte)
@@ -57,9 +60,17 @@ def source_matte(picture: Picture, matte: Path | str) -> Matte:
 
 
 def _read(path: Path) -> Matte:
+    if not path.exists():
+        known = ", ".join(sorted(backends.MATTES))
+        raise UserError(f"{path}: is neither a file nor a back-end of mattes; known are: {known}")
     frame = next(stream(path, 0, 1), None)
     if frame is None:
         raise UserError(f"{path}: its first frame cannot be decoded; use another matte")
+    if int(np.ptp(frame.image, axis=2).max()) > TINT:
+        raise UserError(
+            f"{path}: is in colour, and a matte is grey: white on the figure, black around it;"
+            " `animate matte` makes one"
+        )
     return np.asarray(frame.image.mean(axis=2) / 255, np.float32)
 
 

@@ -92,6 +92,8 @@ class LiveSource:
                 container = av.open(_Pipe(sys.stdin.fileno(), self._ended), "r", container_options=_LOOK)
             else:
                 container = av.open(address, "r", **settings)
+        except av.error.ExitError:
+            raise UserError(f"{self.name}: nothing came within {PATIENCE:g} s; check that it sends") from None
         except (av.error.FFmpegError, OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or str(error)
             raise UserError(f"{self.name} cannot be opened: {reason}; check that it is there") from None
