@@ -156,6 +156,36 @@ def test_outputs_that_cannot_be(drive, tmp_path):
     refused(drive(output=tmp_path / "file" / "out.mp4"), "file", folder)
 
 
+@pytest.mark.parametrize("output", [".", "..", "sub/.."])
+@pytest.mark.parametrize("options", [(), ("--resume",), ("--overwrite",)])
+def test_the_folder_that_the_command_runs_in_is_no_output(drive, tmp_path, monkeypatch, output, options):
+    monkeypatch.chdir(tmp_path / "results")
+    refused(drive(*options, output=output), f"{output} is the folder that this command", tmp_path / "results")
+
+
+@pytest.mark.parametrize("output", ["", ".", "sub/.."])
+@pytest.mark.parametrize(
+    "verb",
+    [
+        ("reconstruct", "--checkpoint", "{checkpoint}", "--data", "{clip}"),
+        ("export", "--format", "onnx", "--checkpoint", "{checkpoint}"),
+        ("evaluate", "--prediction", "{clip}", "--target", "{clip}"),
+        ("crop", "{clip}"),
+        ("data", "puppets"),
+    ],
+    ids=lambda verb: verb[0],
+)
+def test_the_folder_that_the_command_runs_in_is_not_replaced(
+    verb, output, checkpoint, media, tmp_path, monkeypatch, capfd
+):
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    files = {"checkpoint": checkpoint, "clip": media / "clip.mp4"}
+    code = main([*(word.format(**files) for word in verb), "--output", output])
+    told = f"{Path(output)} is the folder that this command runs in"
+    refused(Result(code, *capfd.readouterr()), told, tmp_path / "here")
+
+
 def test_an_existing_output_is_kept(drive, tmp_path):
     (tmp_path / "kept.mp4").write_bytes(b"precious")
     refused(drive(output=tmp_path / "kept.mp4"), "--overwrite", tmp_path / "results")

@@ -52,7 +52,7 @@ def test_table_and_page(call, tmp_path):
     assert "warning" not in printed.out
     assert "written to compare/compare.html" in printed.out
     assert sorted(path.name for path in (tmp_path / "compare").iterdir()) == [
-        *("compare.csv", "compare.html", "compare.json"),
+        *(".animate-results", "compare.csv", "compare.html", "compare.json"),
     ]
 
 
@@ -113,8 +113,12 @@ def test_overwrite_replaces_a_comparison(call, tmp_path):
     put(tmp_path / "run1", 0.2)
     put(tmp_path / "run2", 0.1)
     assert call("run1", "run2")[0] == 0
-    (tmp_path / "compare" / "old").write_text("")
     assert call("run1", "run2")[0] == 2
+    notes = tmp_path / "compare" / "notes.txt"
+    notes.write_text("of the user")
+    code, printed = call("run2", "run1", "--overwrite")
+    assert (code, notes.read_text()) == (2, "of the user")
+    assert "compare holds notes.txt, which is not of the results" in printed.err
+    notes.unlink()
     assert call("run2", "run1", "--overwrite")[0] == 0
-    assert not (tmp_path / "compare" / "old").exists()
     assert json.loads((tmp_path / "compare" / "compare.json").read_text())["first"] == "run2"

@@ -161,7 +161,7 @@ def test_each_frame_shows_its_figure_whole_at_one_scale(crop, video):
 def test_the_manifest_is_a_data_set(crop, video):
     done = crop(video)
     names = sorted(path.name for path in done.folder.iterdir())
-    assert names == ["contact_sheet.png", "crops.csv", "manifest.csv", "test", "train"]
+    assert names == [".animate-results", "contact_sheet.png", "crops.csv", "manifest.csv", "test", "train"]
     index = ManifestIndex(done.folder / "manifest.csv")
     assert {split: len(index.clips(split)) for split in ("train", "test")} == {"train": 2, "test": 1}
     assert {clip.subject for clip in index.clips("train")} == {"talk"}

@@ -263,6 +263,14 @@ def test_overwriting(call, tmp_path, capsys, checkpoint, media):
     assert [path.name for path in tmp_path.iterdir()] == ["out.mp4"]
 
 
+def test_a_link_to_an_empty_folder_is_filled_there(call, tmp_path):
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "out").symlink_to("disk")
+    assert call(output="out").is_symlink()
+    assert len(list((tmp_path / "disk").glob("*.png"))) == 10
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["disk", "out"]
+
+
 def test_what_is_printed(call, capsys):
     target = call(output="out.gif")
     printed = capsys.readouterr()

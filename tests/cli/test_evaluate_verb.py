@@ -216,7 +216,7 @@ def test_results_are_never_overwritten_unasked(call, places, tmp_path) -> None:
     assert code == 2
     assert "--overwrite" in printed.err
     assert call(*options, "--overwrite")[0] == 0
-    (output / "metrics.json").unlink()
+    (output / ".animate-results").unlink()
     code, _, printed = call(*options, "--overwrite")
     assert code == 2
     assert "holds something else" in printed.err

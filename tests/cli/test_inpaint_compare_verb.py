@@ -100,7 +100,8 @@ def test_folders_of_scenes_and_people(call, place, tmp_path):
     assert code == 0, printed.err
     assert "4 scenes" in printed.out
     assert f"written to {output / 'table.md'}" in printed.out
-    files = ["best.png", "clips.csv", "comparison.json", "table.md", "typical.png", "worst.png"]
+    sheets = ["best.png", "typical.png", "worst.png"]
+    files = sorted([".animate-results", "clips.csv", "comparison.json", "table.md", *sheets])
     assert sorted(path.name for path in output.iterdir()) == files
     lines = lines_of(output)
     rows = ["plain", "varied", *FILLS, "plate_from_video", *MATTES]

@@ -44,6 +44,7 @@ def test_tables_and_picture(call, data, checkpoint):
     code, target, printed = call(data, "--batch-size", 3)
     assert code == 0, printed.err
     assert sorted(path.name for path in target.iterdir()) == [
+        ".animate-results",
         "clips.csv",
         "grid.png",
         "metrics.json",

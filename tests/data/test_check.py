@@ -334,6 +334,14 @@ def test_export_reads_back(tmp_path, suffix):
     assert not [path for path in tmp_path.iterdir() if "part" in path.name]
 
 
+def test_export_to_a_link_writes_where_it_leads(tmp_path):
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "out").symlink_to(tmp_path / "disk/real")
+    export(Drawing(), tmp_path / "out", ("train",), (64, 64))
+    assert (tmp_path / "out").is_symlink()
+    assert (tmp_path / "disk/real/contact_sheet.png").is_file()
+
+
 def test_export_leaves_nothing_behind(tmp_path, monkeypatch):
     def failing(self, indices, size):
         raise RuntimeError("out of paint")

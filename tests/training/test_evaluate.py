@@ -108,6 +108,7 @@ def test_every_frame_counts_and_the_numbers_are_those_of_reconstruct(checkpoint)
         assert clip.name == score["name"]
         assert clip.values[MODEL]["l1"] == pytest.approx(score["l1"], rel=1e-5)
     assert sorted(path.name for path in Path("report").iterdir()) == [
+        ".animate-results",
         "metrics.json",
         "per_clip.csv",
         "report.html",

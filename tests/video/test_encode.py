@@ -20,7 +20,7 @@ from animate.errors import UserError
 from animate.video import sinks
 from animate.video.decode import read_frames, stream
 from animate.video.encode import VideoWriter
-from animate.video.image import resize
+from animate.video.image import resize, write_image
 from animate.video.probe import probe
 
 SUFFIXES = [".mp4", ".webm", ".gif", ""]
@@ -153,6 +153,38 @@ def test_names(tmp_path, name, monkeypatch):
     monkeypatch.chdir(tmp_path)
     write(name if not (tmp_path / name).is_dir() else f"{name}2", numbered(3), overwrite=True)
     assert not [entry for entry in names(tmp_path) if ".part" in entry]
+
+
+@pytest.mark.parametrize("suffix", [*SUFFIXES, ".png"])
+@pytest.mark.parametrize("there", [True, False])
+def test_a_link_stays_and_what_it_leads_to_is_written(tmp_path, suffix, there):
+    real, link = tmp_path / "disk" / "real.name", tmp_path / f"link{suffix}"
+    real.parent.mkdir()
+    if there:
+        real.touch() if suffix else real.mkdir()
+    link.symlink_to(real)
+    if suffix == ".png":
+        write_image(link, SMOOTH)
+    else:
+        write(link, numbered(3), overwrite=True)
+    assert link.is_symlink()
+    assert (names(tmp_path), names(real.parent)) == (["disk", link.name], ["real.name"])
+    assert len(list(stream(link))) == (1 if suffix == ".png" else 3)
+
+
+def test_where_a_link_leads_to_nowhere_is_told(tmp_path):
+    (tmp_path / "out.mp4").symlink_to(tmp_path / "disk" / "real.mp4")
+    with pytest.raises(UserError, match=r"out\.mp4: the folder .*disk does not exist; create it first"):
+        write(tmp_path / "out.mp4", numbered(1))
+    assert names(tmp_path) == ["out.mp4"]
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "sub/.."])
+def test_the_folder_that_the_command_runs_in_is_no_output(tmp_path, monkeypatch, name):
+    (tmp_path / "here/sub").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "here")
+    with pytest.raises(UserError, match="that it lies in, and cannot be replaced; name a new folder"):
+        VideoWriter(name, 25)
 
 
 class Stop(BaseException):

@@ -66,3 +66,11 @@ def test_a_failure_leaves_nothing(tmp_path):
     with pytest.raises(UserError, match=r"all\.mp4 cannot be written"):
         join([tmp_path / "bad.mp4"], [(0, 1)], tmp_path / "all.mp4")
     assert [path.name for path in tmp_path.iterdir()] == ["bad.mp4"]
+
+
+def test_a_link_stays_and_what_it_leads_to_is_written(tmp_path):
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "link.mp4").symlink_to("disk/real.mp4")
+    assert probe(write(tmp_path / "link.mp4", range(3))).num_frames == 3
+    assert (tmp_path / "link.mp4").is_symlink()
+    assert [path.name for path in (tmp_path / "disk").iterdir()] == ["real.mp4"]

@@ -50,7 +50,7 @@ def test_a_folder_of_results_that_is_made_again_sweeps_its_own(tmp_path, monkeyp
     dead = left_by(gone, target, monkeypatch)
     dead.unlink()
     (dead / "inside").mkdir(parents=True)
-    with results_folder(target, "marker", overwrite=False) as folder:
+    with results_folder(target, overwrite=False) as folder:
         (folder / "marker").touch()
     assert [path.name for path in tmp_path.iterdir()] == ["results [1]"]
 
@@ -62,3 +62,15 @@ def test_another_machines_stays_for_an_hour(tmp_path, monkeypatch, gone) -> None
     os.utime(old, (0, 0))
     atomic.sweep(tmp_path, ".npz")
     assert (young.exists(), old.exists()) == (True, False)
+
+
+def test_a_link_that_is_left_goes_and_what_it_leads_to_stays(tmp_path, monkeypatch, gone) -> None:
+    (tmp_path / "album").mkdir()
+    (tmp_path / "album/photo").touch()
+    for leads_to in ("album", "nowhere"):
+        dead = left_by(gone, tmp_path / "out", monkeypatch)
+        dead.unlink()
+        dead.symlink_to(tmp_path / leads_to)
+        atomic.sweep(tmp_path, "", "out")
+        assert not dead.is_symlink()
+    assert (tmp_path / "album/photo").exists()

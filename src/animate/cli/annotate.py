@@ -222,7 +222,7 @@ def _write_sheet(args: argparse.Namespace, outcome: Outcome) -> Path:
     from animate.annotate.kinds import KINDS as MADE
     from animate.annotate.sheet import annotation_sheet
     from animate.sidecars import cache_folder
-    from animate.video.atomic import sweep
+    from animate.video.atomic import destination, sweep
     from animate.video.image import write_image
 
     pairs = [(outcome.clips[index], outcome.done[index]) for index in sorted(outcome.done)]
@@ -230,6 +230,7 @@ def _write_sheet(args: argparse.Namespace, outcome: Outcome) -> Path:
     target: Path = args.sheet or (_folder(args) or cache_folder()) / "sheets" / name
     if args.sheet is None:
         target.parent.mkdir(parents=True, exist_ok=True)
-    sweep(target.parent, target.suffix, target.stem)
+    place = destination(target)
+    sweep(place.parent, place.suffix, place.stem)
     write_image(target, annotation_sheet(pairs, MADE[args.kind].draw))
     return target

@@ -38,12 +38,12 @@ def run(args: argparse.Namespace) -> int:
     """Compare, print the table and write the page."""
     from animate.cli.results import check_folder, results_folder
     from animate.reports.comparison import compare
-    from animate.reports.comparison_files import PAGE, RECORD, write_comparison
+    from animate.reports.comparison_files import PAGE, write_comparison
     from animate.reports.runs import load_runs
 
-    check_folder(args.output, RECORD, args.overwrite)
+    check_folder(args.output, args.overwrite)
     comparison = compare(load_runs(args.runs))
-    with results_folder(args.output, RECORD, args.overwrite) as folder:
+    with results_folder(args.output, args.overwrite) as folder:
         write_comparison(comparison, folder)
     _print(comparison)
     print(f"written to {args.output / PAGE}")

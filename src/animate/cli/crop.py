@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from animate.cli.crop_files import Crops
     from animate.data.index import Clip
 
-MARKER = "manifest.csv"
 FINE, SOMETHING_WRONG = 0, 1
 _SIZES = (16, 4096)
 
@@ -127,13 +126,13 @@ def run(args: argparse.Namespace) -> int:
     from animate.cli.results import check_folder, results_folder
 
     wanted = Wanted.of(args)
-    check_folder(args.output, MARKER, args.overwrite)  # before the long part of the work
+    check_folder(args.output, args.overwrite)  # before the long part of the work
     if args.boxes is not None and args.backend is not None:
         raise UserError("give either --boxes FILE or --backend NAME: one of them says where the figures are")
     clips, problems = _clips(args.inputs)
     with terminable():
         detected = _from_file(args, clips) if args.boxes else _from_backend(args, clips)
-        with results_folder(args.output, MARKER, args.overwrite) as folder:
+        with results_folder(args.output, args.overwrite) as folder:
             crops = write_crops(detected, wanted, folder)
     failed = [*problems, *detected.failed, *crops.failed]
     _report(crops, args.output, failed)

@@ -84,16 +84,15 @@ def run(args: argparse.Namespace) -> int:
     from animate.cli.console import terminable
     from animate.cli.results import check_folder, results_folder
     from animate.reports.folder import PAGE
-    from animate.reports.record import METRICS as MARKER
     from animate.reports.terminal import print_evaluation
 
-    check_folder(args.output, MARKER, args.overwrite)
+    check_folder(args.output, args.overwrite)
     chosen, scorer = _scorer(args)
     with terminable(), tempfile.TemporaryDirectory(prefix="animate-") as place:
         recorder = reports.Recorder(Path(place))
         evaluation = _compare(args, chosen, scorer, recorder)
         _check_some(evaluation.definitions, evaluation.unavailable)
-        with results_folder(args.output, MARKER, args.overwrite) as folder:
+        with results_folder(args.output, args.overwrite) as folder:
             reports.write(evaluation, folder, recorder)
     print_evaluation(evaluation, str(args.prediction))
     print(f"written to {args.output / PAGE}")

@@ -95,7 +95,7 @@ def run(args: argparse.Namespace) -> int:
     from animate.reports import backgrounds as reports
 
     _check(args)
-    check_folder(args.output, reports.RECORD, args.overwrite)
+    check_folder(args.output, args.overwrite)
     networks = _networks(args.checkpoints)
     compared = Compared(args, networks)
     data = _data(args, _side(networks), compared)
@@ -108,7 +108,7 @@ def run(args: argparse.Namespace) -> int:
             list(scenes.values()), next(iter(networks)), _provenance(args), compared.notes
         )
         pictures = cache(lambda i: compared.pictures(data[numbers[i]]))
-        with results_folder(args.output, reports.RECORD, args.overwrite) as folder:
+        with results_folder(args.output, args.overwrite) as folder:
             reports.write(result, folder)
             for sheet, chosen in reports.chosen(result, list(networks)[-1]).items():
                 reports.write_sheet(folder / f"{sheet}.png", [pictures(i) for i in chosen])

@@ -8,6 +8,7 @@ import sys
 from contextlib import contextmanager, suppress
 from typing import IO, TYPE_CHECKING, Any, Self
 
+from animate import safe_json
 from animate.errors import UserError
 
 try:
@@ -177,17 +178,17 @@ def _check(folder: Path) -> None:
     if not (folder / NOTES).is_file():
         there = [path.name for path in folder.iterdir() if path.name != ".lock"] if folder.is_dir() else []
         if there or not folder.is_dir():
-            check_folder(folder, NOTES, overwrite=False)
+            check_folder(folder, overwrite=False)
 
 
 def _read(path: Path) -> dict[str, dict[str, Any]]:
     if not path.is_file():
         return {}
     try:
-        notes = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
+        notes = safe_json.loads(path.read_text("utf-8"))
+        return {str(stage): dict(note) for stage, note in notes.items()}
+    except (OSError, ValueError, TypeError, AttributeError) as error:
         raise UserError(f"{path} is damaged ({error}); name another folder") from error
-    return {str(stage): dict(note) for stage, note in notes.items()}
 
 
 def _wait_for(lock: IO[str], folder: Path) -> None:

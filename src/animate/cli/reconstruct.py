@@ -92,7 +92,7 @@ def run(args: argparse.Namespace) -> int:
 
     networks = for_inference(checkpoints.load(args.checkpoint, resolve(args.device), method="fomm"))
     batch_size = args.batch_size or suitable_batch_size(networks)
-    with terminable(), at_once(batch_size), results_folder(args.output, MARKER, args.overwrite) as folder:
+    with terminable(), at_once(batch_size), results_folder(args.output, args.overwrite) as folder:
         report = _measure(networks, args, batch_size, folder / "frames" if args.frames == "png" else None)
         summary = _write(folder, report, args.checkpoint)
     print(f"{args.output}: {summary}")

@@ -12,7 +12,7 @@ from animate.data.index import with_progress
 from animate.data.sheet import contact_sheet
 from animate.errors import UserError
 from animate.sidecars import Header, Key, place, write_sidecar
-from animate.video.atomic import discard, explain, sweep, temporary_name
+from animate.video.atomic import check_replaceable, destination, discard, explain, sweep, temporary_name
 from animate.video.encode import VideoWriter
 from animate.video.image import write_image
 
@@ -50,15 +50,17 @@ def export(
     """
     if output.exists() and (not output.is_dir() or any(output.iterdir())):
         raise UserError(f"{output}: is there and is not an empty folder; name a new one with --output")
-    sweep(output.parent, output.suffix, output.stem)
-    temporary = temporary_name(output)
+    check_replaceable(output)
+    place = destination(output)
+    sweep(place.parent, place.suffix, place.stem)
+    temporary = temporary_name(place)
     clips = {split: index.clips(split) for split in splits}
     every = [(split, clip) for split, part in clips.items() for clip in part]
     try:
         for split, clip in with_progress(every, "drawing clips", len(every)):
             write_clip(clip, temporary / split, size, suffix)
         write_image(temporary / SHEET_NAME, contact_sheet(clips))
-        temporary.replace(output)
+        temporary.replace(place)
     except OSError as error:
         raise explain(output, error) from error
     finally:

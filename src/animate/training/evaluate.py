@@ -18,18 +18,17 @@ from animate.data.synthetic import PuppetIndex
 from animate.data.views import Reconstruction, WholeClip
 from animate.errors import UserError
 from animate.metrics.evaluation import MODEL
+from animate.redaction import without_secrets
 from animate.reports.folder import PAGE
-from animate.reports.record import METRICS
 from animate.reports.terminal import print_evaluation
 from animate.training.annotators import make_annotators, make_networks
 from animate.training.callbacks.out_of_memory import OutOfMemory
 from animate.training.callbacks.scoring import Scoring
 from animate.training.methods import Method, method_of
 from animate.training.provenance import provenance
-from animate.training.redaction import without_secrets
 from animate.training.resume import trained_size, training_of
 from animate.training.run import build_trainer, check_settings
-from animate.video.atomic import sweep, temporary_name
+from animate.video.atomic import destination, sweep, temporary_name
 from animate.video.results import check_folder, parents, results_folder
 
 if TYPE_CHECKING:
@@ -71,7 +70,8 @@ def evaluate(config: DictConfig) -> float:
     annotators = _annotators(config, data)
     chosen = _metrics(config, method, annotators)
     _read_masks(data, chosen, annotators)
-    with parents(target), _workplace(target) as folder:
+    place = destination(target)
+    with parents(place), _workplace(place) as folder:
         fps = data.index.clips("test")[0].fps
         scoring = Scoring(method, chosen, annotators, _facts(config, data, method), folder, fps)
         memory = OutOfMemory()
@@ -94,7 +94,7 @@ def output_folder(config: DictConfig) -> Path:
     if config.output is None and not checkpoint.is_file():
         raise UserError(f"{checkpoint}: no such file; name a checkpoint of train.py or of `animate convert`")
     target = Path(config.output or checkpoint.with_name(f"{checkpoint.stem}_evaluation"))
-    check_folder(target, METRICS, config.overwrite, "overwrite=true")
+    check_folder(target, config.overwrite, "overwrite=true")
     return target
 
 
@@ -204,7 +204,7 @@ def _workplace(target: Path) -> Iterator[Path]:
 
 def _report(scoring: Scoring, target: Path, config: DictConfig) -> None:
     evaluation: Evaluation = scoring.evaluation
-    with results_folder(target, METRICS, config.overwrite) as folder:
+    with results_folder(target, config.overwrite) as folder:
         reports.write(evaluation, folder, scoring.recorder)
     print_evaluation(evaluation, f"{Path(config.checkpoint).name} on the test split")
     print(f"written to {target / PAGE}")

@@ -12,22 +12,38 @@ import socket
 import sys
 import time
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from animate.errors import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 _STILL_GROWING = 3600.0  # seconds
 _PROCESS = re.compile(r"\.([0-9a-f]{6})-(\d+)-[0-9a-f]{8}\.part")
 
 
+def destination(target: Path) -> Path:
+    """Follow the links of a target to the place where it really is, or will be.
+
+    What is moved comes from beside that place: beside a link may be another disk, and the link would be lost.
+
+    Raises:
+        UserError: the links lead in a circle.
+
+    """
+    place = Path(os.path.realpath(target))
+    if place.is_symlink():
+        raise UserError(f"{target} is a link that leads in a circle; remove it or choose another name")
+    return place
+
+
 def temporary_name(target: Path) -> Path:
     """Make up a free name in the target's folder; hidden, and with the target's suffix.
 
-    It tells the machine and the process, so that what a killed one has left is known for that.
+    It tells the machine and the process, so that what a killed one has left is known for that. What is to
+    be moved to the target needs a name beside its :func:`destination`.
     """
     unique = f"{_machine()}-{os.getpid()}-{secrets.token_hex(4)}"
     return target.with_name(f".{target.stem[:80]}.{unique}.part{target.suffix}")
@@ -41,16 +57,28 @@ def check_target(target: Path, overwrite: bool) -> None:
     """Raise ``UserError`` where a file could not be put, before any work is done.
 
     Rules: the folder it goes to must exist and be writable (it is not created: a slip in a long name would
-    leave a tree behind); an existing file is replaced with ``overwrite`` only.
+    leave a tree behind); an existing file is replaced with ``overwrite`` only; a link stays, and the file
+    goes to where it leads.
     """
-    if not target.parent.is_dir():
-        raise UserError(f"{target}: the folder {target.parent} does not exist; create it first")
-    if not os.access(target.parent, os.W_OK):
-        raise UserError(f"{target}: the folder {target.parent} cannot be written; choose another place")
+    folder = destination(target).parent
+    if not folder.is_dir():
+        raise UserError(f"{target}: the folder {folder} does not exist; create it first")
+    if not os.access(folder, os.W_OK):
+        raise UserError(f"{target}: the folder {folder} cannot be written; choose another place")
     if target.is_dir():
         raise UserError(f"{target} is a folder; name a file")
     if target.exists() and not overwrite:
         raise UserError(f"{target} exists; choose another name or allow overwriting it (--overwrite)")
+
+
+def check_replaceable(target: Path) -> None:
+    """Raise ``UserError`` for a folder that cannot be put in place of another: programs are at work in it."""
+    here = Path.cwd().resolve()
+    if destination(target) in (here, *here.parents):
+        raise UserError(
+            f"{target} is the folder that this command runs in, or one that it lies in, and cannot be"
+            " replaced; name a new folder"
+        )
 
 
 def explain(target: Path, error: OSError) -> UserError:
@@ -68,10 +96,11 @@ def temporary_file(target: Path) -> Iterator[Path]:
 
     """
     check_target(target, overwrite=True)
-    temporary = temporary_name(target)
+    place = destination(target)
+    temporary = temporary_name(place)
     try:
         yield temporary
-        os.replace(temporary, target)  # noqa: PTH105  the same on a file that exists, on every system
+        os.replace(temporary, place)  # noqa: PTH105  the same on a file that exists, on every system
     except OSError as error:
         raise explain(target, error) from error
     finally:
@@ -102,7 +131,7 @@ def _forsaken(path: Path) -> bool:
     process = _PROCESS.search(path.name)
     if process is not None and process[1] == _machine() and not _runs(int(process[2])):
         return True
-    return time.time() - path.stat().st_mtime > _STILL_GROWING
+    return time.time() - path.lstat().st_mtime > _STILL_GROWING
 
 
 def _runs(process: int) -> bool:
@@ -119,8 +148,8 @@ def _runs(process: int) -> bool:
 
 
 def discard(temporary: Path) -> None:
-    """Remove a temporary file or folder, if it is there."""
-    if temporary.is_dir():
+    """Remove a temporary file or folder, if it is there; of a link, only the link."""
+    if temporary.is_dir() and not temporary.is_symlink():
         shutil.rmtree(temporary, ignore_errors=True)
     else:
         temporary.unlink(missing_ok=True)

@@ -72,7 +72,8 @@ class VideoWriter:
         check_output(self._path, overwrite)
         # 1001 so that the float 29.97002997 becomes 30000/1001 again.
         self._fps = Fraction(fps).limit_denominator(1001)
-        self._temporary = atomic.temporary_name(self._path)
+        self._place = atomic.destination(self._path)
+        self._temporary = atomic.temporary_name(self._place)
         self._audio = AudioExcerpt(Path(audio_from), audio_start, audio_end) if audio_from else None
         self._sink: Sink | None = None
         self._shape: tuple[int, ...] = ()
@@ -82,7 +83,7 @@ class VideoWriter:
 
     def _touch(self) -> None:
         """Find out now whether the place can be written to; what a killed writer of it has left goes."""
-        atomic.sweep(self._path.parent, self._path.suffix, self._path.stem)
+        atomic.sweep(self._place.parent, self._place.suffix, self._place.stem)
         try:
             self._temporary.touch(exist_ok=False)
             self._temporary.unlink()
@@ -134,7 +135,7 @@ class VideoWriter:
         assert self._sink is not None
         try:
             self._sink.finish()
-            os.replace(self._temporary, self._path)  # noqa: PTH105  one step, also over an existing file
+            os.replace(self._temporary, self._place)  # noqa: PTH105  one step, also over an existing file
         except OSError as error:
             raise atomic.explain(self._path, error) from error
 
@@ -165,7 +166,9 @@ def check_output(target: Path, overwrite: bool) -> None:
         raise UserError(f"{target}: cannot write {target.suffix}; use .mp4, .webm, .gif or no suffix (PNGs)")
     if target.suffix:
         atomic.check_target(target, overwrite)
-    elif target.is_dir():
+        return
+    atomic.check_replaceable(target)
+    if target.is_dir():
         if any(target.iterdir()):
             raise UserError(f"{target} is not empty; name a new folder or empty it")
     else:

@@ -51,10 +51,12 @@ class IntraWriter:
     OPTIONS: ClassVar = {"crf": "8", "g": "1", "preset": "medium", "threads": "1"}
 
     def __init__(self, path: Path, fps: Fraction | float, size: tuple[int, int]) -> None:
-        self._path, self._temporary = path, atomic.temporary_name(path)
+        self._path = path
         self._fps = Fraction(fps).limit_denominator(1001)
         self._count = 0
         atomic.check_target(path, overwrite=True)
+        self._place = atomic.destination(path)
+        self._temporary = atomic.temporary_name(self._place)
         with _explained(path):
             self._container = av.open(url(self._temporary), "w", format="mp4")
         stream = self._container.add_stream("libx264", self._fps, options=self.OPTIONS)
@@ -88,7 +90,7 @@ class IntraWriter:
                     self._container.mux(self._stream.encode(None))
                 self._container.close()
                 if kind is None:
-                    self._temporary.replace(self._path)
+                    self._temporary.replace(self._place)
         finally:
             atomic.discard(self._temporary)
 

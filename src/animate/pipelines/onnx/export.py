@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from animate import checkpoints
 from animate.errors import UserError
 from animate.pipelines.onnx.check import largest_difference, picture_error
-from animate.pipelines.onnx.description import MARKER, Exported, FileSum
+from animate.pipelines.onnx.description import Exported, FileSum
 from animate.pipelines.onnx.methods import method_of
 from animate.pipelines.onnx.precision import Precision, written
 from animate.pipelines.onnx.write import OPSET, save, traced
@@ -48,11 +48,11 @@ def export(
         UserError: a file or the extra cannot be used, or a graph differs from torch. Nothing is written.
 
     """
-    check_folder(output, MARKER, overwrite)
+    check_folder(output, overwrite)
     if precision == "int8" and calibration is None:
         raise UserError("int8 needs examples to find its ranges on: give --calibration")
     method = method_of(checkpoints.load(checkpoint), checkpoint, calibration)
-    with results_folder(output, MARKER, overwrite) as folder:
+    with results_folder(output, overwrite) as folder:
         exported = _written(method, checkpoint, precision, folder)
         exported.write(folder)
     return f"exported {checkpoint} to {output}: {told(exported)}"

@@ -30,6 +30,7 @@ from animate.pipelines.pose_set.work import cut_frames, find_poses
 from animate.pipelines.pose_smoothing import SMOOTHINGS
 from animate.pipelines.usable import FEWEST, joints_inside
 from animate.sidecars import Header, Key, digest, place, sidecars_of, write_sidecar
+from animate.video.atomic import destination
 from animate.video.image import write_image
 from animate.video.intra import join
 from animate.video.results import check_folder, parents, results_folder
@@ -80,11 +81,12 @@ def prepare(
     applied = _applied(recipe, footage, finder, segmentation)
     if (done := _same(output, applied)) is not None and not overwrite:
         return done
-    check_folder(output, MANIFEST, overwrite)
+    check_folder(output, overwrite)
     check_part(recipe, footage.size)
     given = _given(recipe.poses, recipe, footage) if recipe.poses else None
-    with parents(output):
-        work = _work_folder(output, applied)
+    there = destination(output)
+    with parents(there):
+        work = _work_folder(there, applied)
         try:
             pose = given if finder is None else find_poses(footage, finder, work / "poses", advance)
             assert pose is not None
@@ -97,7 +99,7 @@ def prepare(
             replacement = Replacement(segmentation, pose, footage.numbers) if segmentation else None
             cut = cut_frames(footage, box, recipe.size, work / "frames", advance, replacement)
             pose = placed(SMOOTHINGS[recipe.smooth](pose, footage.fps), box, footage.size, recipe.size)
-            with results_folder(output, MANIFEST, overwrite) as folder:
+            with results_folder(output, overwrite) as folder:
                 made = _described(footage, applied, recipe, pose, box, cut)
                 _write_clips(made, cut, _usable(pose, made.skipped), folder)
                 made.write(folder)
