@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from animate.data.inpainting import InpaintingData
+from animate.data.export import export
+from animate.data.inpainting import InpaintingData, shapes_of
 from animate.data.scenes import SceneFolderIndex
 from animate.data.synthetic import PuppetIndex, SceneIndex
 from animate.data.transforms import Augmentation
@@ -179,6 +180,19 @@ def test_a_folder_trains_with_blobs(folder):
     batch = batches(module, module.train_dataloader())[0]
     assert batch["frames"].shape == (4, 1, 3, 16, 16)
     assert 0 < batch["hole_mask"].mean() < 0.35
+
+
+def test_the_setting_that_is_named_counts_for_people_too(folder, tmp_path_factory):
+    people = tmp_path_factory.mktemp("people")
+    export(PEOPLE, people, ("train",), (16, 16))
+    (people / "train" / "empty.mp4").touch()
+    settings = {"scenes": str(folder), "people": str(people), "image_size": 16}
+    with pytest.raises(
+        UserError, match=r"1 of \d cl.* cannot be read.*more than data.max_skipped_share=0\.1"
+    ):
+        data(**settings)
+    data(**settings, max_skipped_share=0.5)
+    shapes_of(people)
 
 
 def test_bad_folders_are_refused(tmp_path):

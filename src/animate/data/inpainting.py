@@ -209,7 +209,7 @@ class InpaintingData(VideoDataModule):
         folder = scenes if isinstance(scenes, str | Path) else None
         index = SceneFolderIndex(folder, max_broken_share=max_skipped_share) if folder else scenes
         assert not isinstance(index, str | Path)
-        holes = Holes(shapes_of(people), share, drift)
+        holes = Holes(shapes_of(people, max_skipped_share), share, drift)
         super().__init__(
             HoledScenes(index, holes, seed=holes_seed),
             image_size=image_size,
@@ -227,8 +227,8 @@ class InpaintingData(VideoDataModule):
         )
 
 
-def shapes_of(people: str | Path | ClipIndex | None) -> Blobs | Silhouettes:
-    """Tell the shapes of holes: see ``InpaintingData``.
+def shapes_of(people: str | Path | ClipIndex | None, max_broken_share: float = 1.0) -> Blobs | Silhouettes:
+    """Tell the shapes of holes: see ``InpaintingData``; up to this share of a folder's clips may be broken.
 
     Raises:
         UserError: the folder cannot be used.
@@ -236,4 +236,6 @@ def shapes_of(people: str | Path | ClipIndex | None) -> Blobs | Silhouettes:
     """
     if people is None:
         return Blobs()
-    return Silhouettes(FolderIndex(people, flat="train") if isinstance(people, str | Path) else people)
+    if isinstance(people, str | Path):
+        return Silhouettes(FolderIndex(people, flat="train", max_broken_share=max_broken_share))
+    return Silhouettes(people)
