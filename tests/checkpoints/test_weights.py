@@ -121,9 +121,10 @@ def test_of_several_processes_one_downloads_and_the_others_wait(folder, tmp_path
 
 def test_a_process_that_was_killed_holds_no_lock(folder, server):
     folder.mkdir(parents=True)
+    place = str(folder / f".{NAME}.lock")
     hold = (
-        "import os, pathlib, signal; from animate.checkpoints.lock import alone_with\n"
-        f"with alone_with(pathlib.Path({str(folder / NAME)!r})): os.kill(os.getpid(), signal.SIGKILL)"
+        "import os, pathlib, signal; from animate.locks import in_turn\n"
+        f"with in_turn(pathlib.Path({place!r}), ''): os.kill(os.getpid(), signal.SIGKILL)"
     )
     assert subprocess.run([sys.executable, "-c", hold], check=False).returncode == -signal.SIGKILL
     assert weights.fetch_file(entry(server), progress=False) == folder / NAME

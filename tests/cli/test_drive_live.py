@@ -259,6 +259,8 @@ def test_refused(live, capsys, tmp_path, media, monkeypatch):
     assert "not allowed with" in no("--driving", "-", "--camera", "0")
     assert "camera 97 cannot be opened" in no("--camera", "97")
     assert "cannot be opened" in no("--driving", "tcp://127.0.0.1:1")
+    line = no("--driving", "http://user:SuperSecret99@127.0.0.1:1/x")
+    assert "http://***@127.0.0.1:1/x cannot be opened" in line
     monkeypatch.setattr("animate.video.live.PATIENCE", 0.5)
     with socket.create_server(("127.0.0.1", 0)) as server:
         address = f"tcp://127.0.0.1:{server.getsockname()[1]}"

@@ -24,8 +24,8 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 from typing_extensions import override
 
-from animate.checkpoints.lock import alone_with
 from animate.errors import UserError
+from animate.locks import in_turn
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -181,7 +181,8 @@ def fetch_file(file: PretrainedFile, *, progress: bool = True) -> Path:
     target = cache_folder() / file.file_name
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with alone_with(target):
+        waiting = f"waiting for another process that is downloading {target.name}"
+        with in_turn(target.with_name(f".{target.name}.lock"), waiting):
             return _found(file) or _download(file, target, progress)
     except (OSError, HTTPException, ValueError) as error:
         raise UserError(_how_to_go_on(file, _reason(error))) from error

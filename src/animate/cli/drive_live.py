@@ -72,13 +72,15 @@ def run(
 ) -> int:
     """Animate what comes until it ends, or Ctrl-C; return the exit code."""
     from animate.pipelines.live import Newest, Report, run_live
+    from animate.redaction import without_secrets
     from animate.video.live import LiveSource
 
     ended, queue, report = Event(), Newest["LiveFrame"](), Report()
     screens = _screens(args)
     with _signals(queue) as caught:
         source = LiveSource(args.camera or args.driving, ended, device=args.camera is not None)
-        print(f"{source.name}: {float(source.fps):g} frames/s; Ctrl-C ends, r and Enter sets the start frame")
+        name = without_secrets(source.name)
+        print(f"{name}: {float(source.fps):g} frames/s; Ctrl-C ends, r and Enter sets the start frame")
         with _writer(args, source) as writer:
             wiring = _wiring(args, networks, settings, matte, source, screens, writer)
             for now in _shown(run_live(source.frames(), queue, wiring, ended)):

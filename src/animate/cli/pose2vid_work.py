@@ -5,18 +5,12 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Any, Self
 
 from animate import safe_json
 from animate.errors import UserError
-
-try:
-    import fcntl
-except ImportError:  # Windows
-    HAS_LOCKS = False
-else:
-    HAS_LOCKS = True
+from animate.locks import HAS_LOCKS, in_turn
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -59,10 +53,7 @@ class Work:
         _check(folder)
         with parents(folder):
             folder.mkdir(exist_ok=True)
-        with (folder / ".lock").open("a") as lock:
-            if HAS_LOCKS:
-                with suppress(OSError):
-                    _wait_for(lock, folder)
+        with in_turn(folder / ".lock", f"{folder}: waiting for another run in it to end") as lock:
             notes = _read(folder / NOTES)
             work = cls(folder, notes, lock)
             work._write()
@@ -189,11 +180,3 @@ def _read(path: Path) -> dict[str, dict[str, Any]]:
         return {str(stage): dict(note) for stage, note in notes.items()}
     except (OSError, ValueError, TypeError, AttributeError) as error:
         raise UserError(f"{path} is damaged ({error}); name another folder") from error
-
-
-def _wait_for(lock: IO[str], folder: Path) -> None:
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        print(f"{folder}: waiting for another run in it to end", file=sys.stderr, flush=True)
-        fcntl.flock(lock, fcntl.LOCK_EX)

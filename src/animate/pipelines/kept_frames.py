@@ -21,10 +21,10 @@ from PIL import Image
 
 from animate import safe_json
 from animate.errors import UserError
+from animate.locks import alone
 from animate.video import atomic
 from animate.video.encode import check_output
 from animate.video.image import write_image
-from animate.video.locks import alone
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

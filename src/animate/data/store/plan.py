@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from fnmatch import fnmatch
 from typing import TYPE_CHECKING, Any
 
+from animate import safe_json
 from animate.data.in_order import whole_source
 from animate.data.index import SPLITS, Split
 from animate.data.store.layout import FORMAT, LARGEST_SIDE, LARGEST_TEXT, PLAN, PartIndex, StoreError
@@ -163,10 +164,10 @@ def _is_note(path: Path) -> bool:
 
 def _planned(note: Path) -> str:
     try:
-        return str(json.loads(note.read_text("utf-8"))["plan"])
+        return str(safe_json.loads(note.read_text("utf-8"))["plan"])
     except OSError as error:
         raise UserError(f"{note} cannot be read: {error.strerror}; change its access rights") from error
-    except (ValueError, KeyError, TypeError, RecursionError):
+    except (ValueError, KeyError, TypeError):
         raise UserError(f"{note} is damaged; delete {note.parent}, or name a new folder") from None
 
 

@@ -16,8 +16,8 @@ from animate.data.store.layout import HEADER, File, Header, Part, decibels
 from animate.data.store.part import write_part
 from animate.data.store.plan import done
 from animate.errors import UserError
+from animate.locks import alone
 from animate.video.atomic import discard, explain, sweep, temporary_file
-from animate.video.locks import alone
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence

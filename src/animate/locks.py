@@ -1,8 +1,13 @@
-"""One process at a time, by a lock that ends with its process however that ends."""
+"""One process at a time, of all on this machine and on others that share the disk.
+
+A lock is the system's and ends with the processes that hold it, however those end: none is ever stale.
+Where there are none (Windows, some network drives) nobody is kept out.
+"""
 
 from __future__ import annotations
 
 import os
+import sys
 from contextlib import contextmanager, suppress
 from typing import IO, TYPE_CHECKING
 
@@ -10,7 +15,7 @@ from animate.errors import UserError
 
 try:
     import fcntl
-except ImportError:  # Windows: two processes on one thing at once are the user's affair
+except ImportError:  # Windows
     HAS_LOCKS = False
 else:
     HAS_LOCKS = True
@@ -45,6 +50,36 @@ def alone(place: Path, busy: str) -> Iterator[None]:
                     place.unlink()
 
 
+@contextmanager
+def in_turn(place: Path, waiting: str) -> Iterator[IO[str]]:
+    """Hold a lock as soon as no other process does; its file stays, as others may wait for it.
+
+    Args:
+        place: of the lock's file, in a folder that is there.
+        waiting: what to print when it takes a while.
+
+    Yields:
+        The file: a process that inherits it holds the lock as well.
+
+    Raises:
+        OSError: the file cannot be made.
+
+    """
+    with place.open("a") as file:
+        if HAS_LOCKS:
+            with suppress(OSError):
+                _wait_for(file, waiting)
+        yield file
+
+
+def _wait_for(file: IO[str], waiting: str) -> None:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        print(waiting, file=sys.stderr, flush=True)
+        fcntl.flock(file, fcntl.LOCK_EX)
+
+
 def _held(place: Path, busy: str) -> IO[str]:
     while True:
         file = place.open("a")
@@ -53,7 +88,7 @@ def _held(place: Path, busy: str) -> IO[str]:
         except BlockingIOError:
             file.close()
             raise UserError(busy) from None
-        except OSError:  # a file system without locks: as on Windows
+        except OSError:
             return file
         if _lies_at(file, place):
             return file

@@ -9,14 +9,14 @@ import sys
 import pytest
 
 from animate.errors import UserError
-from animate.video.locks import HAS_LOCKS, alone
+from animate.locks import HAS_LOCKS, alone
 
 pytestmark = pytest.mark.skipif(not HAS_LOCKS, reason="there are no such locks here")
 
 HOLDER = """
 import sys, time
 from pathlib import Path
-from animate.video.locks import alone
+from animate.locks import alone
 with alone(Path(sys.argv[1]), "busy"):
     print("held", flush=True)
     time.sleep(60)
