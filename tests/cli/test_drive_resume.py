@@ -161,6 +161,16 @@ def test_a_damaged_frame_is_named(drive, begun, capsys, tmp_path):
     assert drive("--resume") == 0
 
 
+@pytest.mark.parametrize("name", ["out", "out.mp4"])
+def test_a_link_stays_and_what_it_leads_to_is_written(drive, tmp_path, name):
+    (tmp_path / "disk").mkdir()
+    (tmp_path / name).symlink_to(tmp_path / "disk" / name)
+    assert drive("--resume", output=name) == 0
+    assert (tmp_path / name).is_symlink()
+    assert len(pictures(tmp_path / name)) == 10
+    assert [path.name for path in (tmp_path / "disk").iterdir()] == [name]
+
+
 def absurd_header(path):
     """A picture of one pixel that says that it has 100,000 x 100,000."""
     Image.new("RGB", (1, 1)).save(path)

@@ -74,3 +74,13 @@ def test_a_link_that_is_left_goes_and_what_it_leads_to_stays(tmp_path, monkeypat
         atomic.sweep(tmp_path, "", "out")
         assert not dead.is_symlink()
     assert (tmp_path / "album/photo").exists()
+
+
+def test_a_file_in_a_folder_replaces_a_link_and_writes_nothing_elsewhere(tmp_path) -> None:
+    (tmp_path / "diary").write_text("mine")
+    (tmp_path / "clip.npz").symlink_to(tmp_path / "diary")
+    with atomic.temporary_file(tmp_path / "clip.npz") as temporary:
+        temporary.write_text("new")
+    assert (tmp_path / "diary").read_text() == "mine"
+    assert not (tmp_path / "clip.npz").is_symlink()
+    assert (tmp_path / "clip.npz").read_text() == "new"

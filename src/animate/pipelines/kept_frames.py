@@ -59,7 +59,8 @@ def resumable(output: Path, facts: Mapping[str, Any], overwrite: bool) -> Iterat
 
     """
     check_output(output, overwrite)
-    folder = output.with_name(output.name + SUFFIX)
+    place = atomic.destination(output)
+    folder = place.with_name(place.name + SUFFIX)
     new = not folder.exists()
     try:
         folder.mkdir(exist_ok=True)
@@ -69,7 +70,7 @@ def resumable(output: Path, facts: Mapping[str, Any], overwrite: bool) -> Iterat
                 atomic.discard(left)
             kept = KeptFrames(folder, folder / f"{RESULT}{output.suffix}")
             yield kept
-            os.replace(kept.target, output)  # noqa: PTH105  one step, also over an existing file
+            os.replace(kept.target, place)  # noqa: PTH105  one step, also over an existing file
             atomic.discard(folder)
     except OSError as error:
         raise atomic.explain(output, error) from error

@@ -91,16 +91,18 @@ def explain(target: Path, error: OSError) -> UserError:
 def temporary_file(target: Path) -> Iterator[Path]:
     """Yield a temporary name beside ``target``; move it there on success, remove it on any exception.
 
+    A link is replaced: it may lie in a folder that somebody else has made, and lead anywhere. Where the user
+    has named the target, it is for the caller to give its :func:`destination`.
+
     Raises:
         UserError: the folder is missing, the place cannot be written, the disk is full.
 
     """
     check_target(target, overwrite=True)
-    place = destination(target)
-    temporary = temporary_name(place)
+    temporary = temporary_name(target)
     try:
         yield temporary
-        os.replace(temporary, place)  # noqa: PTH105  the same on a file that exists, on every system
+        os.replace(temporary, target)  # noqa: PTH105  the same on a file that exists, on every system
     except OSError as error:
         raise explain(target, error) from error
     finally:

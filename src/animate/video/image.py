@@ -19,7 +19,7 @@ from kornia_rs.io import decode_image_png_u8
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from animate.errors import UserError
-from animate.video.atomic import temporary_file
+from animate.video.atomic import destination, temporary_file
 from animate.video.source import require_file
 
 if TYPE_CHECKING:
@@ -155,7 +155,7 @@ def write_image(path: Path | str, image: NDArray[np.uint8]) -> None:
     """
     path = Path(path)
     check_picture_name(path)
-    with temporary_file(path) as temporary:
+    with temporary_file(destination(path)) as temporary:
         if path.suffix.lower() == ".png":
             Image.fromarray(image).save(temporary, "PNG", compress_level=3)
         else:

@@ -146,5 +146,9 @@ def _put(temporary: Path, target: Path) -> None:
         return
     old = atomic.temporary_name(target)
     target.rename(old)
-    temporary.rename(target)
+    try:
+        temporary.rename(target)
+    except OSError:
+        old.rename(target)
+        raise
     atomic.discard(old)
