@@ -31,14 +31,17 @@ def environment():
         patch.setenv("AWS_ACCESS_KEY_ID", "testing")
         patch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
         patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-        _forget_fork_server()
+        _forget()
         yield
         server.stop()
-    _forget_fork_server()
+    _forget()
 
 
-def _forget_fork_server() -> None:
-    """Let the next data worker be forked from a server that knows the environment of now."""
+def _forget() -> None:
+    """Let the next connection, and the next data worker, be of the environment of now."""
+    import s3fs
+
+    s3fs.S3FileSystem.clear_instance_cache()
     forkserver._forkserver._stop()
     worker_context.cache_clear()
 
