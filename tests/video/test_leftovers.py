@@ -84,3 +84,13 @@ def test_a_file_in_a_folder_replaces_a_link_and_writes_nothing_elsewhere(tmp_pat
     assert (tmp_path / "diary").read_text() == "mine"
     assert not (tmp_path / "clip.npz").is_symlink()
     assert (tmp_path / "clip.npz").read_text() == "new"
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="states of processes are found in /proc")
+def test_what_a_process_left_goes_also_before_somebody_asks_for_its_exit_code(tmp_path) -> None:
+    with subprocess.Popen([sys.executable, "-c", ""]) as process:
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        left = tmp_path / (f".out.{atomic._machine()}-{process.pid}-0123abcd.part.mp4")
+        left.touch()
+        atomic.sweep(tmp_path, ".mp4")
+        assert not left.exists()

@@ -124,8 +124,9 @@ def test_what_came_while_the_work_went_on_is_not_lost(tmp_path, overwrite, told)
             target.mkdir(exist_ok=True)
             (target / "notes.txt").write_text("mine")
 
-    with pytest.raises(UserError, match=told):
+    with pytest.raises(UserError, match=f"{told}.*; what was made is in .*out_2"):
         work()
+    assert everything(tmp_path / "out_2") == [LISTING, "new"]
     assert (target / "notes.txt").read_text() == "mine"
     assert everything(target) == ([LISTING, "notes.txt", "old"] if overwrite else ["notes.txt"])
     assert everything(tmp_path)[0] == "out"

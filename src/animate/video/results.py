@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 from contextlib import contextmanager, suppress
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -98,7 +99,8 @@ def results_folder(target: Path, overwrite: bool) -> Iterator[Path]:
     """Yield a temporary folder beside ``target``; put it there on success, remove it on any exception.
 
     Raises:
-        UserError: see :func:`check_folder`, before the block and after it; or the place cannot be written.
+        UserError: see :func:`check_folder`, before the block, and after it, when what was made is put beside
+            the target; or the place cannot be written.
 
     """
     check_folder(target, overwrite)
@@ -110,12 +112,23 @@ def results_folder(target: Path, overwrite: bool) -> Iterator[Path]:
             temporary.mkdir()
             yield temporary
             (temporary / LISTING).write_text(json.dumps(sorted(_files(temporary)), indent=0) + "\n", "utf-8")
-            check_folder(target, overwrite)  # again: the work may have taken hours
+            _check_again(target, overwrite, place, temporary)
             _put(temporary, place)
         except OSError as error:
             raise atomic.explain(target, error) from error
         finally:
             atomic.discard(temporary)
+
+
+def _check_again(target: Path, overwrite: bool, place: Path, made: Path) -> None:
+    """Look once more, as work takes hours; what was made goes beside a target that may not be replaced now."""
+    try:
+        check_folder(target, overwrite)
+    except UserError as error:
+        names = (place.with_name(f"{place.name}_{number}") for number in count(2))
+        beside = next(name for name in names if not os.path.lexists(name))
+        made.rename(beside)
+        raise UserError(f"{error}; what was made is in {beside}") from None
 
 
 @contextmanager
