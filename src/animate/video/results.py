@@ -121,7 +121,7 @@ def results_folder(target: Path, overwrite: bool) -> Iterator[Path]:
 
 
 def _check_again(target: Path, overwrite: bool, place: Path, made: Path) -> None:
-    """Look once more, as work takes hours; what was made goes beside a target that may not be replaced now."""
+    """Look once more, as work takes hours; beside a target that may not be replaced goes what was made."""
     try:
         check_folder(target, overwrite)
     except UserError as error:
