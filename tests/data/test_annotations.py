@@ -8,10 +8,11 @@ import torch
 from clip_files import write_frames, write_gif, write_strip, write_video
 
 from animate.data.annotations import content_of
+from animate.data.batches import as_batch
 from animate.data.clips import ExcerptSource, open_clip
 from animate.data.dataset import collate
 from animate.data.index import FolderIndex
-from animate.data.module import VideoDataModule, as_batch
+from animate.data.module import VideoDataModule
 from animate.data.pose_views import PoseFrame, PoseWindow
 from animate.data.synthetic import PuppetIndex
 from animate.data.transforms import Augmentation, Draw

@@ -36,10 +36,10 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(args: argparse.Namespace) -> int:
     """Compare, print the table and write the page."""
-    from animate.cli.results import check_folder, results_folder
     from animate.reports.comparison import compare
     from animate.reports.comparison_files import PAGE, write_comparison
     from animate.reports.runs import load_runs
+    from animate.video.results import check_folder, results_folder
 
     check_folder(args.output, args.overwrite)
     comparison = compare(load_runs(args.runs))

@@ -123,7 +123,7 @@ def run(args: argparse.Namespace) -> int:
     """Find figures, cut them out, and say what came out."""
     from animate.cli.console import terminable
     from animate.cli.crop_files import write_crops
-    from animate.cli.results import check_folder, results_folder
+    from animate.video.results import check_folder, results_folder
 
     wanted = Wanted.of(args)
     check_folder(args.output, args.overwrite)  # before the long part of the work

@@ -82,9 +82,9 @@ def run(args: argparse.Namespace) -> int:
     """Compare, print the table and write the report."""
     from animate import reports
     from animate.cli.console import terminable
-    from animate.cli.results import check_folder, results_folder
     from animate.reports.folder import PAGE
     from animate.reports.terminal import print_evaluation
+    from animate.video.results import check_folder, results_folder
 
     check_folder(args.output, args.overwrite)
     chosen, scorer = _scorer(args)

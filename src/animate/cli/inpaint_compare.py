@@ -91,8 +91,8 @@ def run(args: argparse.Namespace) -> int:
     """Compare, print the table and write it."""
     from animate.cli.console import terminable
     from animate.cli.inpaint_scenes import Compared
-    from animate.cli.results import check_folder, results_folder
     from animate.reports import backgrounds as reports
+    from animate.video.results import check_folder, results_folder
 
     _check(args)
     check_folder(args.output, args.overwrite)

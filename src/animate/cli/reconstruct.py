@@ -85,10 +85,10 @@ def run(args: argparse.Namespace) -> int:
     """Measure, write the tables and say what came out."""
     from animate import checkpoints
     from animate.cli.console import at_once, terminable
-    from animate.cli.results import results_folder
     from animate.networks.inference import for_inference
     from animate.pipelines.device import resolve
     from animate.pipelines.drive import suitable_batch_size
+    from animate.video.results import results_folder
 
     networks = for_inference(checkpoints.load(args.checkpoint, resolve(args.device), method="fomm"))
     batch_size = args.batch_size or suitable_batch_size(networks)

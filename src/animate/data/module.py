@@ -6,10 +6,10 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 import pytorch_lightning as pl
-import torch
 from torch.utils.data import DataLoader
 
 from animate.cores import usable_cores
+from animate.data.batches import as_batch
 from animate.data.dataset import (
     ClipDataset,
     Item,
@@ -29,14 +29,13 @@ from animate.data.sampler import (
     Position,
     derive_steps,
 )
-from animate.data.transforms import MAPS
 from animate.data.views import WholeClip
 from animate.data.whole_clips import WholeClips
 from animate.errors import UserError
 from animate.layouts import layout_named
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from animate.data.index import Clip, ClipIndex, Split
@@ -332,20 +331,3 @@ class VideoDataModule(pl.LightningDataModule):
                 " accumulation as they were, or resume from a checkpoint of an epoch's end"
             )
         return Position(state["epoch"], state["batches"])
-
-
-def as_batch(raw: RawBatch) -> Batch:
-    """Bring what the workers handed over to the conventions of ``types.Batch``, without augmentation."""
-    tensors: Mapping[str, torch.Tensor] = raw["tensors"]
-    batch: dict[str, Any] = {key: _as_float(key, value) for key, value in tensors.items()}
-    batch |= {"clip": raw["clip"], "seed": raw["seed"]}
-    if raw["skipped"]:
-        batch["skipped"] = [f"{clip}: {reason}" for clip, reason in raw["skipped"]]
-    return batch  # type: ignore[return-value]  # the keys are those of Batch: a view names them
-
-
-def _as_float(key: str, value: torch.Tensor) -> torch.Tensor:
-    if value.dtype == torch.uint8:
-        planes = value.movedim(-1, -3)
-        return planes.to(torch.float32, memory_format=torch.contiguous_format).div_(255)
-    return value.unsqueeze(-3) if key in {"person_mask", "hole_mask", *MAPS} else value
